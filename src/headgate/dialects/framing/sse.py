@@ -1,0 +1,100 @@
+"""Server-sent events: bytes to frames and back.
+
+Source: html.spec.whatwg.org/multipage/server-sent-events.html; what vendors really send is in
+`recordings.md` 5.1 (CR LF, no space after the colon, comments, no blank line at the end).
+"""
+
+from __future__ import annotations
+
+from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.frames import Frame
+
+MAX_FRAME_BYTES = 8 * 1024 * 1024
+_BOM = b"\xef\xbb\xbf"
+
+
+class SseDecoder:
+    """Cuts bytes into frames. Comments and blocks without data give nothing.
+
+    Errors: RelayError UPSTREAM_BAD_REPLY when one frame grows beyond `max_frame_bytes`.
+    """
+
+    def __init__(self, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
+        self._max_frame_bytes = max_frame_bytes
+        self._pieces: list[bytes] = []
+        self._held_bytes = 0
+        self._at_start = True
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take bytes, give the frames that they complete."""
+        self._hold(data)
+        # No line end, no frame: joining is put off, so that a drip of single bytes stays linear.
+        if b"\n" not in data and b"\r" not in data:
+            return []
+        text = b"".join(self._pieces)
+        if self._at_start:
+            text = text.removeprefix(_BOM)
+            self._at_start = False
+        carried = b""
+        if b"\r" in text:
+            if text.endswith(b"\r"):  # the LF of this CR LF may still be on its way
+                text, carried = text[:-1], b"\r"
+            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        blocks = text.split(b"\n\n")
+        rest = blocks.pop() + carried
+        self._pieces = [rest]
+        self._held_bytes = len(rest)
+        return [frame for block in blocks if (frame := _frame(block)) is not None]
+
+    def end(self) -> list[Frame]:
+        """Give the last frame if its blank line is missing."""
+        text = b"".join(self._pieces).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        self._pieces, self._held_bytes = [], 0
+        frame = _frame(text)
+        return [] if frame is None else [frame]
+
+    def _hold(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self._held_bytes += len(data)
+        # A read may complete many frames, so only what was left over counts against the bound.
+        if self._held_bytes - len(data) > self._max_frame_bytes:
+            raise RelayError(
+                Failure(
+                    kind=FailureKind.UPSTREAM_BAD_REPLY,
+                    message=f"one stream event is longer than {self._max_frame_bytes} bytes",
+                )
+            )
+
+
+def _frame(block: bytes) -> Frame | None:
+    """Read one block of lines. None if it has no data line."""
+    # The common shape first: a single data line.
+    if block.startswith(b"data: ") and b"\n" not in block:
+        return Frame(block[6:])
+    event = ""
+    data: list[bytes] = []
+    for line in block.split(b"\n"):
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            data.append(value)
+        elif name == b"event":
+            event = value.decode("utf-8", "replace")
+    return Frame(b"\n".join(data), event) if data else None
+
+
+def cut_at_frame_border(data: bytes) -> int:
+    """Tell how many of these bytes are whole blocks; the rest begins an unfinished one."""
+    end = data.rfind(b"\n\n") + 2 if b"\n\n" in data else 0
+    if b"\r" in data:
+        crlf = data.rfind(b"\r\n\r\n")
+        bare = data.rfind(b"\r\r")
+        end = max(end, crlf + 4 if crlf >= 0 else 0, bare + 2 if bare >= 0 else 0)
+    return end
+
+
+def frame_bytes(data: bytes, event: str = "") -> bytes:
+    """Write one frame. `data` must be a single line (JSON without raw line ends)."""
+    if event:
+        return b"event: %b\ndata: %b\n\n" % (event.encode(), data)
+    return b"data: %b\n\n" % data

@@ -1,0 +1,1 @@
+"""The words that every dialect shares: requests, replies, stream events, usage, losses."""

@@ -1,0 +1,87 @@
+"""Embeddings in OpenAI's and Gemini's shapes: the same text has the same vector, always.
+
+Source: platform.openai.com/docs/api-reference/embeddings, ai.google.dev/api/embeddings
+"""
+
+import base64
+import hashlib
+import struct
+
+from msgspec import json
+
+from headgate.lab.wires.question import Json, Question, dicts, whole_number, words
+
+DIMENSIONS = 8
+DIMENSIONS_MAX = 4096
+INPUTS_MAX = 2048
+
+
+def vector(text: str, dimensions: int) -> list[float]:
+    """Numbers in [-1, 1) drawn from the text's hash; each fits a float32 without loss."""
+    seed = hashlib.shake_256(text.encode()).digest(2 * dimensions)
+    return [number / 32768 for number in struct.unpack(f"<{dimensions}h", seed)]
+
+
+def _size(asked: object) -> int:
+    return max(1, min(whole_number(asked) or DIMENSIONS, DIMENSIONS_MAX))
+
+
+def _inputs(value: object) -> list[str]:
+    """The texts to embed: one, several, or token ids in their place."""
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, list):
+        return []
+    if value and isinstance(value[0], int):
+        return [" ".join(map(str, value))]
+    return [
+        item if isinstance(item, str) else " ".join(map(str, item)) for item in value[:INPUTS_MAX]
+    ]
+
+
+def openai_embeddings(question: Question) -> bytes:
+    """Spell OpenAI embeddings, as floats or as base64 of little-endian float32."""
+    body = question.prompt.body
+    size = _size(body.get("dimensions"))
+    in_base64 = body.get("encoding_format") == "base64"
+    texts = _inputs(body.get("input"))
+    vectors = [vector(text, size) for text in texts]
+    tokens = sum(len(words(text)) for text in texts)
+    data: list[Json] = [
+        {
+            "object": "embedding",
+            "index": index,
+            "embedding": _packed(numbers) if in_base64 else numbers,
+        }
+        for index, numbers in enumerate(vectors)
+    ]
+    return json.encode(
+        {
+            "object": "list",
+            "data": data,
+            "model": question.model,
+            "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+        }
+    )
+
+
+def _packed(numbers: list[float]) -> str:
+    return base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode()
+
+
+def gemini_embedding(question: Question) -> bytes:
+    """Spell one Gemini embedding."""
+    return json.encode({"embedding": _gemini_values(question.prompt.body)})
+
+
+def gemini_embeddings(question: Question) -> bytes:
+    """Spell a batch of Gemini embeddings."""
+    requests = dicts(question.prompt.body.get("requests"))[:INPUTS_MAX]
+    return json.encode({"embeddings": [_gemini_values(request) for request in requests]})
+
+
+def _gemini_values(request: Json) -> Json:
+    content = request.get("content")
+    parts = dicts(content.get("parts")) if isinstance(content, dict) else []
+    text = " ".join(str(part.get("text", "")) for part in parts)
+    return {"values": vector(text, _size(request.get("outputDimensionality")))}

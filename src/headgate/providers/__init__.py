@@ -1,0 +1,1 @@
+"""Where vendors listen and how they differ: rows, and small functions beside them."""

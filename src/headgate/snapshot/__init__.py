@@ -1,0 +1,1 @@
+"""The facts. Immutable; built whole, swapped whole."""
