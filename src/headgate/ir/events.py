@@ -36,8 +36,11 @@ class PartStarted(msgspec.Struct, frozen=True):
 
 
 class PartDelta(msgspec.Struct, frozen=True, omit_defaults=True):
-    """More of a part: text for text, thinking, refusal; JSON text for a tool call's arguments;
-    base64 for image and audio data, where `transcript` is what the audio says."""
+    """More of a part.
+
+    `text` is text for text, thinking and refusal; JSON text for a tool call's arguments; base64
+    for image and audio data, where `transcript` is what the audio says.
+    """
 
     index: int
     text: str = ""

@@ -105,8 +105,10 @@ class File(msgspec.Struct, frozen=True, kw_only=True, tag="file", omit_defaults=
 
 
 class Thinking(msgspec.Struct, frozen=True, kw_only=True, tag="thinking", omit_defaults=True):
-    """Reasoning of the model. `redacted` reasoning has no text, only the vendor's data in
-    `signature`."""
+    """Reasoning of the model.
+
+    `redacted` reasoning has no text, only the vendor's data in `signature`.
+    """
 
     text: str = ""
     signature: Signature | None = None
@@ -185,7 +187,10 @@ class NativeTool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToolChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Which tools may or must be called. `name` with mode "tool"; `allowed` narrows auto/required."""
+    """Which tools may or must be called.
+
+    `name` goes with mode "tool"; `allowed` narrows auto and required.
+    """
 
     mode: Literal["auto", "none", "required", "tool"]
     name: str = ""

@@ -7,6 +7,8 @@ See `providers.md` 8.
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 
@@ -49,6 +51,6 @@ def clamped(value: object) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
-    if value != value or value in (float("inf"), float("-inf")):
+    if not math.isfinite(value):
         return 0
     return min(max(int(value), 0), 2**53)
