@@ -24,7 +24,7 @@ GEMINI_VERBS = {
     "batchEmbedContents": "batchEmbedContents",
 }
 GEMINI_PATH = re.compile(r"(?P<prefix>.*)/models/(?P<model>.+):(?P<verb>[A-Za-z]+)")
-MODELS_PATH = re.compile(r"(?P<prefix>.*?)/models(?:/(?P<model>.+))?/?")
+MODELS_PATH = re.compile(r"(?P<prefix>.*)/models(?:/(?P<model>.+))?/?")
 VERSION = re.compile(r"v\d+(alpha|beta)?\d*|openai")
 
 
@@ -44,7 +44,9 @@ def place(prefix: str) -> str:
     return "lab" if not name or VERSION.fullmatch(name) else name
 
 
-def route(method: str, path: str, headers: Mapping[str, str], query: Mapping[str, str]) -> Route | None:
+def route(
+    method: str, path: str, headers: Mapping[str, str], query: Mapping[str, str]
+) -> Route | None:
     """Find the wire and operation of a request; None if the lab does not offer it."""
     if method == "GET":
         match_ = MODELS_PATH.fullmatch(path)

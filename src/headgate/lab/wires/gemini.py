@@ -63,7 +63,9 @@ def read(body: Json) -> Prompt:
 def _problem(contents: list[Json]) -> str:
     if not contents:
         return "* GenerateContentRequest.contents: contents is not specified"
-    if any(content.get("role", "user") not in ("user", "model", "function") for content in contents):
+    if any(
+        content.get("role", "user") not in ("user", "model", "function") for content in contents
+    ):
         return "Please use a valid role: user, model."
     return ""
 
@@ -77,7 +79,9 @@ def _tool_result(parts: list[Json]) -> str | None:
     if not results:
         return None
     return " ".join(
-        json.encode(result.get("response")).decode() for result in results if isinstance(result, dict)
+        json.encode(result.get("response")).decode()
+        for result in results
+        if isinstance(result, dict)
     )
 
 
@@ -144,9 +148,7 @@ def _reply(question: Question, parts: list[Json], finish: str | None, counts: Js
     if finish is not None:
         candidate["finishReason"] = finish
     reply: Json = {
-        "candidates": [
-            candidate | {"index": index} for index in range(question.prompt.choices)
-        ],
+        "candidates": [candidate | {"index": index} for index in range(question.prompt.choices)],
         "modelVersion": question.model,
         "responseId": f"lab-{question.number}",
     }

@@ -4,12 +4,12 @@ Source: platform.openai.com/docs/api-reference/models, docs.anthropic.com/en/api
 ai.google.dev/api/models
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from msgspec import json
 
 from headgate.lab.wires.openai import CREATED
-from headgate.lab.wires.question import Json
+from headgate.lab.wires.question import Json, Question
 
 CREATED_AT = "2026-11-18T11:06:40Z"
 
@@ -39,10 +39,11 @@ ENTRIES: dict[str, Callable[[str], Json]] = {
 }
 
 
-def listing(wire: str, names: Sequence[str]) -> bytes:
+def listing(question: Question) -> bytes:
     """Spell the list of all models, on one page."""
-    entries = [ENTRIES[wire](name) for name in names]
-    match wire:
+    names = question.models
+    entries = [ENTRIES[question.wire](name) for name in names]
+    match question.wire:
         case "anthropic":
             page: Json = {"has_more": False, "first_id": names[0], "last_id": names[-1]}
             return json.encode({"data": entries, **page})
@@ -52,6 +53,6 @@ def listing(wire: str, names: Sequence[str]) -> bytes:
             return json.encode({"object": "list", "data": entries})
 
 
-def entry(wire: str, name: str) -> bytes:
-    """Spell one model."""
-    return json.encode(ENTRIES[wire](name))
+def entry(question: Question) -> bytes:
+    """Spell one model, whatever its name."""
+    return json.encode(ENTRIES[question.wire](question.model))

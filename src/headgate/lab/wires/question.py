@@ -42,6 +42,7 @@ class Question(Struct, frozen=True, kw_only=True):
 
     `place` is the first path segment, the name of the imagined provider. `as_array` asks for
     Gemini's JSON array in place of SSE. `number` is the request's serial number in this lab.
+    `models` is what a list of models shall name.
     """
 
     wire: str
@@ -52,6 +53,7 @@ class Question(Struct, frozen=True, kw_only=True):
     as_array: bool = False
     credential: str = ""
     number: int = 1
+    models: tuple[str, ...] = ()
     prompt: Prompt = Prompt()
 
 

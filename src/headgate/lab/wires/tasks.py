@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from msgspec import json
 
+from headgate.lab.wires import models
 from headgate.lab.wires.openai import texts
 from headgate.lab.wires.question import Json, Question, words
 from headgate.lab.wires.vectors import gemini_embedding, gemini_embeddings, openai_embeddings
@@ -62,4 +63,6 @@ TASKS: dict[tuple[str, str], Callable[[Question], bytes]] = {
     ("gemini", "countTokens"): gemini_count,
     ("gemini", "embedContent"): gemini_embedding,
     ("gemini", "batchEmbedContents"): gemini_embeddings,
+    **{(wire, "models"): models.listing for wire in models.ENTRIES},
+    **{(wire, "model"): models.entry for wire in models.ENTRIES},
 }

@@ -1,0 +1,126 @@
+"""What reached the lab: the last requests and some counters, bounded in number and bytes."""
+
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct, json
+
+REQUESTS_MAX = 1000
+BODY_BYTES_MAX = 1 << 20
+JOURNAL_BYTES_MAX = 64 << 20
+NAMES_MAX = 1000
+OTHER = "(other)"
+
+
+class Received(Struct, kw_only=True):
+    """One request as it arrived, and how its answer ended.
+
+    `behaviour` is the name of what answered. `finished` means answered to the end;
+    `disconnected` that the caller left before. `body` is cut off after 1 MiB, `body_length` is not.
+    """
+
+    number: int
+    arrived_at: float
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    body_length: int
+    keep_alive: bool = True
+    place: str = ""
+    model: str = ""
+    behaviour: str = ""
+    stream: bool = False
+    status: int = 0
+    finished: bool = False
+    disconnected: bool = False
+
+    @property
+    def json(self) -> Any:
+        """The body decoded. Raises `msgspec.DecodeError` if it is not JSON."""
+        return json.decode(self.body)
+
+    def view(self) -> dict[str, Any]:
+        """The request for the lab's own endpoint, with the body as JSON if it is any."""
+        fields = msgspec.structs.asdict(self)
+        try:
+            fields["body"] = json.decode(self.body)
+        except msgspec.DecodeError:
+            fields["body"] = self.body.decode(errors="replace")
+        return fields
+
+
+class Counters(Struct):
+    """Totals since the start or the last clearing; the open ones are of this moment."""
+
+    requests: int = 0
+    fast_requests: int = 0
+    cancelled: int = 0
+    cancelled_streams: int = 0
+    by_place: Counter[str] = msgspec.field(default_factory=Counter)
+    by_model: Counter[str] = msgspec.field(default_factory=Counter)
+    connections_open: int = 0
+    answers_open: int = 0
+    streams_open: int = 0
+
+
+class Journal:
+    """The last requests, oldest first."""
+
+    def __init__(self) -> None:
+        self.counters = Counters()
+        self._requests: deque[Received] = deque()
+        self._bytes = 0
+        self._number = 0
+
+    def __iter__(self) -> Iterator[Received]:
+        """All requests still kept, oldest first."""
+        return iter(self._requests)
+
+    def next_number(self) -> int:
+        """The serial number of the next request."""
+        self._number += 1
+        return self._number
+
+    def add(self, received: Received) -> None:
+        """Keep a request, and drop the oldest ones beyond the bounds."""
+        self._requests.append(received)
+        self._bytes += len(received.body)
+        while len(self._requests) > REQUESTS_MAX or self._bytes > JOURNAL_BYTES_MAX:
+            self._bytes -= len(self._requests.popleft().body)
+
+    def opened(self, received: Received) -> None:
+        """Count a request whose answer begins."""
+        counters = self.counters
+        counters.requests += 1
+        counters.answers_open += 1
+        counters.streams_open += received.stream
+        _count(counters.by_place, received.place)
+        _count(counters.by_model, received.model)
+
+    def closed(self, received: Received) -> None:
+        """Count an answer that ended, one way or the other."""
+        counters = self.counters
+        counters.answers_open -= 1
+        counters.streams_open -= received.stream
+        counters.cancelled += received.disconnected
+        counters.cancelled_streams += received.disconnected and received.stream
+
+    def clear(self) -> None:
+        """Forget the requests and totals, not what is open."""
+        kept = self.counters
+        self._requests.clear()
+        self._bytes = 0
+        self.counters = Counters(
+            connections_open=kept.connections_open,
+            answers_open=kept.answers_open,
+            streams_open=kept.streams_open,
+        )
+
+
+def _count(counter: Counter[str], name: str) -> None:
+    """Count a name; names beyond the bound share one entry."""
+    counter[name if name in counter or len(counter) < NAMES_MAX else OTHER] += 1

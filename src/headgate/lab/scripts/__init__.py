@@ -1,0 +1,1 @@
+"""The lab's scripted behaviours: from a question to a plan, no socket, no clock."""

@@ -1,0 +1,151 @@
+"""From a received request to the plan of its answer: recordings, behaviours, or a greeting."""
+
+from pathlib import Path
+from urllib.parse import unquote
+
+import msgspec
+from msgspec import Struct, json
+
+from headgate.base.clock import Clock
+from headgate.lab.journal import Journal, Received
+from headgate.lab.plan import Plan, whole
+from headgate.lab.recordings import RecordingError, RecordingFolder, replay
+from headgate.lab.routes import Route, route
+from headgate.lab.scripts.answers import hello
+from headgate.lab.scripts.refusals import not_offered
+from headgate.lab.scripts.table import MODELS, find
+from headgate.lab.wires import WIRES
+from headgate.lab.wires.question import Json, Prompt, Question
+
+OWN_PATH = "/_lab/requests"
+RECORDING_HEADER = "x-lab-recording"
+CHUNKS_HEADER = "x-lab-chunks"
+RECORDING_MODEL = "rec:"
+CREDENTIAL_HEADERS = ("x-api-key", "x-goog-api-key", "api-key")
+
+
+class Asked(Struct, frozen=True):
+    """Which recording a request asks for, and in what pieces."""
+
+    recording_id: str
+    chunks: str
+
+
+class Site:
+    """Everything that the lab answers with, apart from the fast responder.
+
+    Raises `RecordingError` if the folder of recordings is unreadable.
+    """
+
+    def __init__(self, recordings: Path | None, clock: Clock) -> None:
+        self.clock = clock
+        self.journal = Journal()
+        self._recordings = None if recordings is None else RecordingFolder(recordings)
+
+    def plan(self, received: Received, body: bytes) -> Plan:
+        """Choose the answer, and note in `received` what was chosen and by which model."""
+        asked = _asked_by_path(received) or _asked_by_header(received)
+        if asked is not None:
+            return self._replay(received, asked)
+        found = route(received.method, received.path, received.headers, received.query)
+        if found is None:
+            received.place = "(none)"
+            return not_offered(received.path)
+        question = understand(received, found, body)
+        received.place, received.model = question.place, question.model
+        received.stream = question.stream
+        if question.model.startswith(RECORDING_MODEL):
+            recording_id = question.model.removeprefix(RECORDING_MODEL)
+            return self._replay(received, Asked(recording_id, _chunks(received)))
+        chosen = find(question.place) or find(question.model)
+        if chosen is None:
+            received.behaviour = "hello"
+            return hello(question, 0)
+        behaviour, number = chosen
+        received.behaviour = behaviour.name
+        return behaviour.script(question, number)
+
+    def _replay(self, received: Received, asked: Asked) -> Plan:
+        received.place = received.place or "rec"
+        received.behaviour = RECORDING_MODEL + asked.recording_id
+        try:
+            if self._recordings is None:
+                raise RecordingError("the lab was started without a folder of recordings")
+            recording = self._recordings.read(asked.recording_id)
+            received.stream = recording.stream
+            return replay(recording, asked.chunks)
+        except RecordingError as error:
+            message = {"error": {"message": f"lab: {error}", "type": "lab_error"}}
+            return whole(json.encode(message), status=404)
+
+    def own(self, received: Received) -> Plan:
+        """Show or clear the journal."""
+        if received.method == "DELETE":
+            self.journal.clear()
+            return whole(b"{}")
+        place = received.query.get("place")
+        rows = [row.view() for row in self.journal if place in (None, row.place)]
+        return whole(json.encode({"counters": self.journal.counters, "requests": rows}))
+
+
+def is_own(path: str) -> bool:
+    """Whether a path asks about the lab itself."""
+    return path.endswith(OWN_PATH)
+
+
+def _asked_by_path(received: Received) -> Asked | None:
+    """`/rec/<id>/...` or `/rec/<id>/chunks-<how>/...`, for gateways that add no header."""
+    match received.path.split("/"):
+        case ["", "rec", recording_id, how, *_] if how.startswith("chunks-"):
+            return Asked(recording_id, how.removeprefix("chunks-"))
+        case ["", "rec", recording_id, *_]:
+            return Asked(recording_id, _chunks(received))
+        case _:
+            return None
+
+
+def _asked_by_header(received: Received) -> Asked | None:
+    recording_id = received.headers.get(RECORDING_HEADER)
+    return None if recording_id is None else Asked(recording_id, _chunks(received))
+
+
+def _chunks(received: Received) -> str:
+    return received.query.get("chunks") or received.headers.get(CHUNKS_HEADER) or "whole"
+
+
+def understand(received: Received, found: Route, body: bytes) -> Question:
+    """Read the body in the words of its wire."""
+    prompt = _prompt(found, body)
+    return Question(
+        wire=found.wire,
+        operation=found.operation,
+        place=unquote(found.place),
+        model=found.model or prompt.model,
+        stream=found.stream or prompt.stream,
+        as_array=found.stream and received.query.get("alt") != "sse",
+        credential=_credential(received),
+        number=received.number,
+        models=MODELS,
+        prompt=prompt,
+    )
+
+
+def _prompt(found: Route, body: bytes) -> Prompt:
+    """Read the body; what is no JSON object is a problem, not an exception."""
+    if found.operation in ("models", "model"):
+        return Prompt()
+    try:
+        decoded = json.decode(body, type=Json)
+    except (msgspec.DecodeError, RecursionError) as error:
+        return Prompt(problem=f"We could not parse the JSON body of your request: {error}")
+    return WIRES[found.wire].read(decoded)
+
+
+def _credential(received: Received) -> str:
+    """The key that the caller sent, wherever it stands."""
+    headers = received.headers
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token
+    named = next((headers[name] for name in CREDENTIAL_HEADERS if name in headers), None)
+    return named or received.query.get("key", "")
