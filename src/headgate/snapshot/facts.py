@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -37,10 +37,10 @@ class LossPolicy(StrEnum):
     REFUSE = "refuse"  # 400
 
 
-class Window(msgspec.Struct, frozen=True):
-    """At most `count` requests in any `seconds`."""
+class Window(NamedTuple):
+    """At most so many requests in any so many seconds."""
 
-    count: int
+    requests: int
     seconds: float
 
 
@@ -150,7 +150,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     stream_url: str = ""
 
 
-class Channel(msgspec.Struct, frozen=True, kw_only=True):
+class Channel(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One configured upstream.
 
     `endpoints` maps an operation to the ways of asking for it, the caller's own dialect being
@@ -185,7 +185,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     answer_model: str = "requested"  # or "upstream": the model name that callers see
 
 
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
+class Offer(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One model of one channel, with all that depends on both."""
 
     channel: Channel

@@ -1,0 +1,1 @@
+"""May this request run, and can it pay?"""

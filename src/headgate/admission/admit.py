@@ -1,0 +1,50 @@
+"""From a caller's key to the right to run: who is it, what may it do, within which limits."""
+
+from __future__ import annotations
+
+import msgspec
+
+from headgate.admission.access import resolved_model
+from headgate.admission.counters import Counters
+from headgate.admission.key_directory import KeyDirectory, unauthenticated
+from headgate.admission.rate_limit import Allowance, check_global, check_key
+from headgate.snapshot.facts import Key, Snapshot
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """The right to run one request."""
+
+    key: Key
+    model: str
+    allowance: Allowance | None = None
+
+
+class Gate:
+    """Lets requests in."""
+
+    def __init__(self, keys: KeyDirectory, counters: Counters) -> None:
+        self._keys = keys
+        self._counters = counters
+
+    async def authenticate(self, secret: str | None, facts: Snapshot, now_s: float) -> Key:
+        """Find the caller's key, and count the request against the limit of all keys.
+
+        Errors: RelayError UNAUTHENTICATED, RATE_LIMITED.
+        """
+        key = await self._keys.find(secret, facts) if secret else None
+        if key is None:
+            raise unauthenticated(secret)
+        await check_global(facts, self._counters, now_s)
+        return key
+
+    async def admit(self, secret: str | None, model: str, facts: Snapshot, now_s: float) -> Grant:
+        """Let a request for a model in.
+
+        Errors: RelayError UNAUTHENTICATED, RATE_LIMITED.
+        """
+        key = await self.authenticate(secret, facts, now_s)
+        model = resolved_model(key, model)
+        allowance = None
+        if key.limits is not None and model in key.routes:
+            allowance = await check_key(key, model, self._counters, now_s)
+        return Grant(key, model, allowance)

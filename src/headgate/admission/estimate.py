@@ -1,0 +1,37 @@
+"""An upper bound of what a request will use, before it is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headgate.ir.usage import Usage
+
+_CHARACTERS_PER_TOKEN = 4
+_DEFAULT_OUTPUT_TOKENS = 4096
+
+
+def prompt_tokens(messages: Any) -> int:
+    """Estimate a prompt: its characters divided by four, texts inside content lists included.
+
+    Shape: the `messages` (or `input`, `prompt`) value of a request body.
+    """
+    return _characters(messages) // _CHARACTERS_PER_TOKEN
+
+
+def estimated_usage(prompt: int, max_tokens: int | None) -> Usage:
+    """Bound the usage of a request; without a caller's maximum a common one is assumed."""
+    return Usage(input=prompt, output=max_tokens or _DEFAULT_OUTPUT_TOKENS)
+
+
+def _characters(value: Any) -> int:
+    match value:
+        case str():
+            return len(value)
+        case list():
+            return sum(_characters(item) for item in value)
+        case dict():
+            return sum(
+                _characters(value.get(name)) for name in ("content", "text") if name in value
+            )
+        case _:
+            return 0

@@ -1,0 +1,57 @@
+"""A key's own limits, and the one of all keys together."""
+
+from __future__ import annotations
+
+from math import ceil
+
+import msgspec
+
+from headgate.admission.counters import Counters
+from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.snapshot.facts import Key, RateLimit, Snapshot
+
+_EVERYBODY = "*"
+
+
+class Allowance(msgspec.Struct, frozen=True):
+    """What is left of the tightest limit after this request: for the rate-limit headers."""
+
+    limit: int
+    remaining: int
+    reset_s: float
+
+
+async def check_global(facts: Snapshot, counters: Counters, now_s: float) -> None:
+    """Count any authenticated request, GETs included, against the limit of all keys together.
+
+    Errors: RelayError RATE_LIMITED.
+    """
+    limit = facts.settings.rate_limit
+    if limit is not None and limit.windows:
+        await _take(_EVERYBODY, limit, counters, now_s)
+
+
+async def check_key(key: Key, model: str, counters: Counters, now_s: float) -> Allowance | None:
+    """Count a request for a model against the key's limit; each model has its own window.
+
+    Errors: RelayError RATE_LIMITED.
+    """
+    limit = key.limits.limit_for(model) if key.limits is not None else None
+    if limit is None or not limit.windows:
+        return None
+    scope = f"{key.key_id}\n{model}"
+    await _take(scope, limit, counters, now_s)
+    return Allowance(*counters.remaining(scope, limit, now_s))
+
+
+async def _take(scope: str, limit: RateLimit, counters: Counters, now_s: float) -> None:
+    wait_s = await counters.take(scope, limit, now_s)
+    if wait_s > 0:
+        # The text is uni-api's: scripts match it.
+        raise RelayError(
+            Failure(
+                kind=FailureKind.RATE_LIMITED,
+                message="Too many requests",
+                retry_after_s=max(1, ceil(wait_s)),
+            )
+        )

@@ -1,0 +1,221 @@
+"""Which offers may serve a request, in the order in which they are tried.
+
+Order of the filters and their answers are uni-api's (`uni-api.md` 3.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+import msgspec
+
+from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.providers.provider import Operation
+from headgate.routing.health import Health, Rest
+from headgate.routing.strategies import STRATEGIES
+from headgate.snapshot.facts import Key, Offer, RequestRule, Route, RouteGroup, Strategy
+
+_MOST_TURNS = 100_000
+
+
+class Need(msgspec.Struct, frozen=True, kw_only=True):
+    """What the filters must know of a request.
+
+    Units: `body_bytes` as received; `prompt_tokens` estimated. `path` is the request path.
+    """
+
+    model: str
+    operation: Operation
+    path: str
+    body_bytes: int
+    prompt_tokens: int = 0
+    request_type: str = ""
+    reasoning_effort: str = ""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Offers in the order of trying. `channels` counts the distinct ones that could serve.
+
+    `rest` is set if all of them rest, and the one offer left is only the least bad.
+    """
+
+    offers: tuple[Offer, ...]
+    channels: int
+    rest: Rest | None = None
+
+
+class Rotation:
+    """How often each key asked for each model: the turn that rotating strategies start from."""
+
+    def __init__(self) -> None:
+        self._turns: dict[tuple[str, str], int] = {}
+
+    def turn(self, owner: str, model: str) -> int:
+        """Count one request and give the number of those before it."""
+        name = (owner, model)
+        turn = self._turns.get(name, 0)
+        if turn == 0 and len(self._turns) >= _MOST_TURNS:
+            self._turns.clear()
+        self._turns[name] = turn + 1
+        return turn
+
+
+class Router:
+    """Plans requests: the strategies with the state that they need."""
+
+    def __init__(self, health: Health, random: Random) -> None:
+        self._health = health
+        self._random = random
+        self._rotation = Rotation()
+
+    def plan(self, key: Key, need: Need, now_s: float) -> Plan:
+        """Choose and order the offers for a request.
+
+        Errors: RelayError MODEL_NOT_FOUND when the key has no offer for the model, or every one
+        is excluded; REQUEST_TOO_LARGE when only size speaks against them; UNSUPPORTED_OPERATION
+        when no channel can do what is asked.
+        """
+        routes = key.routes.get(need.model)
+        if not routes:
+            raise RelayError(_nobody(need))
+        if len(routes) == 1 and isinstance(routes[0], Route):  # the common case, without lists
+            offer = routes[0].offer
+            _kept([offer], need)
+            rest = self._health.channel_rest(offer, now_s)
+            return Plan(offers=(offer,), channels=1, rest=rest)
+        kept = _kept(_leaves(routes), need)
+        channels = len({offer.channel.name for offer in kept})
+        resting = [(offer, self._health.channel_rest(offer, now_s)) for offer in kept]
+        healthy = {offer for offer, rest in resting if rest is None}
+        if not healthy:
+            offer, rest = min(resting, key=lambda pair: pair[1].until_s if pair[1] else 0.0)
+            return Plan(offers=(offer,), channels=channels, rest=rest)
+        arranged = self._arranged(routes, key.strategy, key.key_id, healthy, need.model)
+        return Plan(offers=tuple(dict.fromkeys(arranged)), channels=channels)
+
+    def _arranged(
+        self,
+        routes: Sequence[Route | RouteGroup],
+        strategy: Strategy,
+        owner: str,
+        healthy: set[Offer],
+        model: str,
+    ) -> list[Offer]:
+        """Put routes in order; a group's routes stay together, in the order of its own key."""
+        alive = [route for route in routes if any(offer in healthy for offer in _leaves([route]))]
+        turn = 0
+        if strategy is not Strategy.FIXED_PRIORITY:
+            turn = self._rotation.turn(owner, model)
+        order = STRATEGIES[strategy]([route.weight for route in alive], turn, self._random)
+        offers: list[Offer] = []
+        for place in order:
+            route = alive[place]
+            if isinstance(route, Route):
+                offers.append(route.offer)
+            else:
+                offers += self._arranged(
+                    route.routes, route.strategy, route.key_label, healthy, model
+                )
+        return offers
+
+
+def _leaves(routes: Sequence[Route | RouteGroup]) -> list[Offer]:
+    offers: list[Offer] = []
+    for route in routes:
+        if isinstance(route, Route):
+            offers.append(route.offer)
+        else:
+            offers += _leaves(route.routes)
+    return offers
+
+
+def _kept(offers: Sequence[Offer], need: Need) -> list[Offer]:
+    """Drop the offers that cannot serve this request, or say why none can."""
+    able = [offer for offer in offers if need.operation in offer.channel.endpoints]
+    if not able:
+        raise RelayError(_unable(offers, need))
+    allowed = [offer for offer in able if not _excluded(offer, need)]
+    if not allowed:
+        raise RelayError(_nobody(need))
+    small = [offer for offer in allowed if _takes_body(offer, need)]
+    if not small:
+        raise RelayError(
+            _too_large("The request body is too large for all available providers: " + need.model)
+        )
+    short = [offer for offer in small if _takes_prompt(offer, need)]
+    if not short:
+        raise RelayError(
+            _too_large(
+                "The request body is too long, No available providers at the moment: " + need.model
+            )
+        )
+    return short
+
+
+def _excluded(offer: Offer, need: Need) -> bool:
+    channel = offer.channel
+    if channel.exclude_endpoints and need.path.rstrip("/") in channel.exclude_endpoints:
+        return True
+    if channel.only_request_types and need.request_type not in channel.only_request_types:
+        return True
+    if need.request_type and need.request_type in channel.exclude_request_types:
+        return True
+    return any(_matches(rule, offer, need) for rule in channel.exclude_rules)
+
+
+def _matches(rule: RequestRule, offer: Offer, need: Need) -> bool:
+    values = {
+        "endpoint": need.path,
+        "request_model": need.model,
+        "upstream_model": offer.model,
+        "reasoning_effort": need.reasoning_effort,
+        "request_type": need.request_type,
+    }
+    return bool(rule.match) and all(
+        name in values and fits(values[name], patterns) for name, patterns in rule.match.items()
+    )
+
+
+def fits(value: str, patterns: Sequence[str]) -> bool:
+    """Match a value against lower-case patterns: text, "prefix*" or "*"."""
+    value = value.lower()
+    return any(
+        value.startswith(pattern[:-1]) if pattern.endswith("*") else value == pattern
+        for pattern in patterns
+    )
+
+
+def _takes_body(offer: Offer, need: Need) -> bool:
+    most = offer.channel.max_body_bytes
+    return most is None or need.body_bytes <= most
+
+
+def _takes_prompt(offer: Offer, need: Need) -> bool:
+    limit = offer.credential_limit
+    if limit is None or limit.tokens_per_request is None:
+        return True
+    return need.prompt_tokens <= limit.tokens_per_request
+
+
+def _nobody(need: Need) -> Failure:
+    return Failure(
+        kind=FailureKind.MODEL_NOT_FOUND,
+        message=f"No available providers at the moment: {need.model}",
+        param="model",
+    )
+
+
+def _unable(offers: Sequence[Offer], need: Need) -> Failure:
+    reasons = dict.fromkeys(offer.channel.provider.missing for offer in offers)
+    why = "; ".join(reason for reason in reasons if reason)
+    return Failure(
+        kind=FailureKind.UNSUPPORTED_OPERATION,
+        message=f"No channel that offers {need.model} can do {need.operation.value}."
+        + (f" {why}" if why else ""),
+        param="model",
+    )
+
+
+def _too_large(message: str) -> Failure:
+    return Failure(kind=FailureKind.REQUEST_TOO_LARGE, message=message)
