@@ -85,10 +85,26 @@ def compared_provider_names(tree: ast.Module) -> list[int]:
     ]
 
 
-def floats(tree: ast.Module) -> list[int]:
-    """Find the lines that make, name or divide into a float."""
-    lines = []
+def time_annotations(tree: ast.Module) -> set[ast.AST]:
+    """Collect the annotations of names that say their unit is seconds (`timeout_s: float`)."""
+    annotations: set[ast.AST] = set()
     for node in ast.walk(tree):
+        match node:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name), annotation=ast.expr() as annotation)
+                | ast.arg(arg=name, annotation=ast.expr() as annotation)
+            ) if name.endswith("_s"):
+                annotations.add(annotation)
+    return annotations
+
+
+def floats(tree: ast.Module) -> list[int]:
+    """Find the lines that make, name or divide into a float, times apart."""
+    lines = []
+    times = time_annotations(tree)
+    for node in ast.walk(tree):
+        if node in times:
+            continue
         match node:
             case (
                 ast.Constant(value=float())
@@ -158,6 +174,7 @@ def test_each_rule_sees_its_mistake(rule: Callable[[ast.Module], list[int]], cod
     [
         (compared_provider_names, "if channel.provider.name == other.provider.name: pass"),
         (floats, "cost = -(-tokens * price // 1000)"),
+        (floats, "def expired(now_s: float) -> bool: ..."),
         (swallowed, "try: f()\nexcept BaseException:\n    close()\n    raise"),
         (sql, 'hint = "Select a channel, then update its key"'),
     ],
