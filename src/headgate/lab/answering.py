@@ -1,5 +1,7 @@
 """Perform a plan on a connection: the head, the chunks, the silences and the cuts."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 import socket

@@ -1,5 +1,7 @@
 """`headgate lab`: run the lab until a signal ends it, or print its table."""
 
+from __future__ import annotations
+
 import asyncio
 import signal
 import sys

@@ -4,6 +4,8 @@ Requests that arrive while an answer is under way wait in a queue; reading goes 
 only a reading connection notices that its caller left.
 """
 
+from __future__ import annotations
+
 import asyncio
 from collections import deque
 from typing import cast
@@ -37,7 +39,7 @@ class Connection(asyncio.Protocol):
     It keeps itself in `open_connections` while it lives; `gone` is done when all of it has ended.
     """
 
-    def __init__(self, site: Site, open_connections: set["Connection"]) -> None:
+    def __init__(self, site: Site, open_connections: set[Connection]) -> None:
         self._site = site
         self._open = open_connections
         self._loop = asyncio.get_running_loop()

@@ -4,6 +4,8 @@
 stream its own write. Both read no more of the body than whether it asks for a stream.
 """
 
+from __future__ import annotations
+
 from functools import lru_cache
 
 from msgspec import Struct

@@ -1,5 +1,7 @@
 """What reached the lab: the last requests and some counters, bounded in number and bytes."""
 
+from __future__ import annotations
+
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from typing import Any

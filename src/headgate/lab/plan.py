@@ -3,6 +3,8 @@
 Scripts and recordings make plans without touching a socket; `lab.answering` performs them.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 
 from msgspec import Struct

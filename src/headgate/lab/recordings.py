@@ -3,6 +3,8 @@
 Source: the format is described in the README of the recordings folder.
 """
 
+from __future__ import annotations
+
 import base64
 from functools import lru_cache
 from itertools import accumulate, pairwise

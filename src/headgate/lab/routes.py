@@ -3,6 +3,8 @@
 The first segment of that prefix names the imagined provider, or a behaviour: `/ok1/v1/messages`.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 

@@ -1,5 +1,7 @@
 """The lab as a server: start it, ask what reached it, close it."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,5 +1,7 @@
 """From a received request to the plan of its answer: recordings, behaviours, or a greeting."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from urllib.parse import unquote
 

@@ -1,5 +1,7 @@
 """What a healthy lab says: plain text, tool calls, thinking, a report of what it received."""
 
+from __future__ import annotations
+
 from msgspec import json
 
 from headgate.lab.plan import JSON_TYPE, Plan, stream, whole

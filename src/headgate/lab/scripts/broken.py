@@ -1,5 +1,7 @@
 """Answers that break: cut connections, malformed streams, false counts, floods."""
 
+from __future__ import annotations
+
 import gzip
 
 from msgspec import Raw

@@ -1,5 +1,7 @@
 """Answers that are errors: statuses, key-dependent ones, and errors that call themselves 200."""
 
+from __future__ import annotations
+
 from msgspec import json
 
 from headgate.lab.plan import JSON_TYPE, Headers, Plan, stream, whole

@@ -3,6 +3,8 @@
 `lab-503`, `503` and `e503` are the same; a row with a unit takes a number: `slow2`, `drip-500`.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable
 

@@ -1,5 +1,7 @@
 """Answers that take their time, or all of it."""
 
+from __future__ import annotations
+
 from msgspec.structs import replace
 
 from headgate.lab.plan import Hang, Head, Plan, Send, Step, Wait

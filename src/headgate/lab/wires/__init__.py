@@ -1,5 +1,7 @@
 """The provider formats that the lab speaks: bytes in, bytes out, no socket."""
 
+from __future__ import annotations
+
 from headgate.lab.wires.anthropic import ANTHROPIC
 from headgate.lab.wires.gemini import GEMINI
 from headgate.lab.wires.openai import OPENAI

@@ -3,6 +3,8 @@
 Source: docs.anthropic.com/en/api/messages, docs.anthropic.com/en/api/messages-streaming
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from msgspec import json

@@ -3,6 +3,8 @@
 Source: ai.google.dev/api/generate-content
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from msgspec import json

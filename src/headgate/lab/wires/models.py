@@ -4,6 +4,8 @@ Source: platform.openai.com/docs/api-reference/models, docs.anthropic.com/en/api
 ai.google.dev/api/models
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 from msgspec import json

@@ -3,6 +3,8 @@
 Source: platform.openai.com/docs/api-reference/chat
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any
 

@@ -3,6 +3,8 @@
 Source: platform.openai.com/docs/api-reference/completions
 """
 
+from __future__ import annotations
+
 from msgspec import json
 
 from headgate.lab.wires import openai

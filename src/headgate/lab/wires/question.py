@@ -1,5 +1,7 @@
 """What a caller asked of the lab and what the lab answers, in words that all wires share."""
 
+from __future__ import annotations
+
 import re
 from typing import Any
 

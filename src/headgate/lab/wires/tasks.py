@@ -4,6 +4,8 @@ Source: platform.openai.com/docs/api-reference/moderations,
 docs.anthropic.com/en/api/messages-count-tokens, ai.google.dev/api/tokens
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 from msgspec import json

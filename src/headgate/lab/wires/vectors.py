@@ -3,6 +3,8 @@
 Source: platform.openai.com/docs/api-reference/embeddings, ai.google.dev/api/embeddings
 """
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import struct

@@ -1,5 +1,7 @@
 """A wire is a record of functions: it reads a body, spells an answer, and spells an error."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 from msgspec import Struct
