@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct, json
@@ -91,6 +92,13 @@ def request(path: str, body: Any = None, method: str = "POST", **headers: str) -
     return "\r\n".join((*lines, "", "")).encode() + data
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for the lab to notice something."""
+    async with asyncio.timeout(TIMEOUT_S):
+        while not condition():  # noqa: ASYNC110 - the lab counts; it has no event for each count
+            await asyncio.sleep(0.01)
+
+
 async def ask(lab: Lab, path: str, body: Any = None, **more: str) -> Answered:
     """Send one request, and read until the lab closes."""
     async with asyncio.timeout(TIMEOUT_S):
@@ -105,7 +113,9 @@ async def ask(lab: Lab, path: str, body: Any = None, **more: str) -> Answered:
 
 
 def parse(data: bytes) -> Answered:
-    """Split an answer into its parts."""
+    """Split an answer into its parts; nothing at all has status 0."""
+    if not data:
+        return Answered(0, {}, b"", complete=False)
     head, _, rest = data.partition(b"\r\n\r\n")
     status, *lines = head.decode().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)}

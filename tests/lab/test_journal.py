@@ -1,16 +1,16 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from headgate.lab.journal import JOURNAL_BYTES_MAX, NAMES_MAX, REQUESTS_MAX, Journal, Received
 
 
-def received(number: int = 1, body: bytes = b"", **more: str | bool) -> Received:
-    fields: dict[str, str | bool] = {"method": "POST", "path": "/", "place": "p", "model": "m"}
-    return Received(
-        number=number, arrived_at=0.0, query={}, headers={}, body=body, body_length=len(body),
-        **(fields | more),
-    )  # fmt: skip
+def received(number: int = 1, body: bytes = b"", **more: Any) -> Received:
+    fields: dict[str, Any] = {"method": "POST", "path": "/", "place": "p", "model": "m"}
+    fields |= {"number": number, "body": body, "body_length": len(body)} | more
+    return Received(arrived_at=0.0, query={}, headers={}, **fields)
 
 
 def test_only_the_last_requests_are_kept() -> None:

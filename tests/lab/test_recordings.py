@@ -31,7 +31,8 @@ def pieces(root: Path, response: dict[str, object], chunks: str) -> list[bytes]:
 def test_a_json_answer_keeps_its_numbers_and_loses_the_whitespace_of_the_file(
     tmp_path: Path,
 ) -> None:
-    text = '{"id": "a", "stream": false, "response": {"status": 200, "body": {"n": 1e-05,\n "m": 12345678901234567890123}}}'
+    body = '{"n": 1e-05,\n "m": 12345678901234567890123}'
+    text = f'{{"id": "a", "stream": false, "response": {{"status": 200, "body": {body}}}}}'
     (tmp_path / "a.json").write_text(text)
     plan = replay(RecordingFolder(tmp_path).read("a"))
     assert plan.steps == (Send(b'{"n":1e-05,"m":12345678901234567890123}'),)

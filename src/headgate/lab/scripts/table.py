@@ -104,11 +104,12 @@ ROWS = (
 BY_NAME = {row.name: row for row in ROWS}
 MODELS = tuple(PREFIX + row.name for row in ROWS)
 
-# The behaviours that the connection serves itself, from bytes made in advance (`lab.fast`).
-FAST_ROWS = (
-    ("fast/", "path only: 1 KB from memory; 100 stream chunks in 4 writes"),
-    ("each/", "path only: the same, each stream chunk in its own write"),
-    ("rec/<id>/", "path, or model rec:<id>: replays a recording; then chunks-recorded/, chunks-N/"),
+# What is asked for by path alone: `lab.fast` and `lab.recordings`.
+PATH_ROWS = (
+    ("/fast/...", "1 KB from memory, or 100 stream chunks in 4 writes"),
+    ("/each/...", "the same, with a write for each chunk"),
+    ("/rec/<id>/...", "replays a recording; so does the model rec:<id>"),
+    ("/rec/<id>/chunks-<N>/...", "the same in pieces of N bytes, or chunks-recorded"),
 )
 
 
@@ -132,4 +133,4 @@ def listing() -> str:
         (f"{PREFIX}{row.name}{f'[-<{row.unit}>]' if row.unit else ''}", row.about) for row in ROWS
     ]
     width = max(len(name) for name, _ in lines) + 2
-    return "".join(f"{name:<{width}}{about}\n" for name, about in (*lines, *FAST_ROWS))
+    return "".join(f"{name:<{width}}{about}\n" for name, about in (*lines, *PATH_ROWS))

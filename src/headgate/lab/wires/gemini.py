@@ -17,6 +17,7 @@ from headgate.lab.wires.question import (
     Question,
     Tool,
     dicts,
+    mapping,
     size_of,
     tell,
     whole_number,
@@ -43,14 +44,13 @@ def read(body: Json) -> Prompt:
     contents = dicts(body.get("contents"))
     parts = [part for content in contents for part in dicts(content.get("parts"))]
     last = dicts(contents[-1].get("parts")) if contents else []
-    config = body.get("generationConfig")
-    settings: Json = config if isinstance(config, dict) else {}
-    system = body.get("systemInstruction")
+    settings = mapping(body.get("generationConfig"))
+    system = mapping(body.get("systemInstruction"))
     return Prompt(
         choices=max(1, min(whole_number(settings.get("candidateCount")) or 1, CANDIDATES_MAX)),
         max_tokens=whole_number(settings.get("maxOutputTokens")),
         texts=(
-            *_texts(dicts(system.get("parts")) if isinstance(system, dict) else []),
+            *_texts(dicts(system.get("parts"))),
             *_texts(parts),
         ),
         last_text=" ".join(_texts(last)),
@@ -91,7 +91,7 @@ def _tools(body: Json) -> tuple[Tool, ...]:
     tools = tuple(
         Tool(
             str(function.get("name", "")),
-            function.get("parameters") or function.get("parametersJsonSchema") or {},
+            mapping(function.get("parameters") or function.get("parametersJsonSchema")),
         )
         for tool in dicts(body.get("tools"))
         for function in dicts(tool.get("functionDeclarations"))

@@ -19,6 +19,7 @@ from headgate.lab.wires.question import (
     Question,
     Tool,
     dicts,
+    mapping,
     size_of,
     tell,
     whole_number,
@@ -62,8 +63,7 @@ def read(body: Json) -> Prompt:
 
 def wants_usage(body: Json) -> bool:
     """Whether the caller asks for a usage chunk at the end of the stream."""
-    options = body.get("stream_options")
-    return isinstance(options, dict) and options.get("include_usage") is True
+    return mapping(body.get("stream_options")).get("include_usage") is True
 
 
 def choices(body: Json) -> int:
@@ -104,7 +104,7 @@ def _tools(body: Json) -> tuple[Tool, ...]:
         return ()
     functions = [tool["function"] for tool in dicts(body.get("tools")) if _is_function(tool)]
     tools = tuple(
-        Tool(str(function.get("name", "")), function.get("parameters") or {})
+        Tool(str(function.get("name", "")), mapping(function.get("parameters")))
         for function in functions
     )
     match chosen:

@@ -124,6 +124,11 @@ def dicts(value: object) -> list[Json]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
+def mapping(value: object) -> Json:
+    """A JSON object; anything else counts as an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
 def whole_number(value: object) -> int | None:
     """A JSON integer, or None."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None

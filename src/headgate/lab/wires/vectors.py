@@ -11,7 +11,7 @@ import struct
 
 from msgspec import json
 
-from headgate.lab.wires.question import Json, Question, dicts, whole_number, words
+from headgate.lab.wires.question import Json, Question, dicts, mapping, whole_number, words
 
 DIMENSIONS = 8
 DIMENSIONS_MAX = 4096
@@ -83,7 +83,6 @@ def gemini_embeddings(question: Question) -> bytes:
 
 
 def _gemini_values(request: Json) -> Json:
-    content = request.get("content")
-    parts = dicts(content.get("parts")) if isinstance(content, dict) else []
+    parts = dicts(mapping(request.get("content")).get("parts"))
     text = " ".join(str(part.get("text", "")) for part in parts)
     return {"values": vector(text, _size(request.get("outputDimensionality")))}
