@@ -62,6 +62,12 @@ async def test_a_request_may_arrive_byte_by_byte(lab: Lab) -> None:
     assert answer.status == 200
 
 
+async def test_a_header_that_comes_twice_is_kept_twice(lab: Lab) -> None:
+    twice = request(CHAT, connection="close").replace(b"host: lab", b"X-A: 1\r\nx-a: 2")
+    assert parse(await raw(lab, twice)).status == 200
+    assert lab.requests[0].headers["x-a"] == "1, 2"
+
+
 async def test_a_careful_caller_is_told_to_continue(lab: Lab) -> None:
     data = await raw(lab, request("/ok1" + CHAT, expect="100-continue", connection="close"))
     assert data.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK")

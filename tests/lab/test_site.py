@@ -69,6 +69,11 @@ def test_the_list_of_models_names_the_behaviours() -> None:
     assert {"lab-hello", "lab-429", "lab-tools-parallel"} <= names
 
 
+def test_one_model_is_described_and_not_tried() -> None:
+    plan = answer(received("/v1/models/lab-500", "GET"))
+    assert (plan.status, json.decode(sent(plan))["id"]) == (200, "lab-500")
+
+
 def test_a_failing_place_fails_its_list_of_models_too() -> None:
     assert answer(received("/e500/v1/models", "GET")).status == 500
 

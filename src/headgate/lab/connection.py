@@ -103,7 +103,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """Forget the request before."""
         self._url = b""
-        self._headers: dict[str, str] = {}
+        self._headers: list[tuple[bytes, bytes]] = []
         self._header_bytes = 0
         self._body: list[bytes] = []
         self._body_length = 0
@@ -115,14 +115,14 @@ class Connection(asyncio.Protocol):
         self._measure_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Collect a header."""
+        """Collect a header; the fast responder never decodes it."""
         self._measure_head(len(name) + len(value))
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """See whether this is for the fast responder; let a careful caller go on."""
         self._fast = fast_answer(self._url)
-        if "expect" in self._headers and not self._busy:
+        if self._fast is None and not self._busy and self._expects():
             self._transport.write(CONTINUE)
 
     def on_body(self, body: bytes) -> None:
@@ -152,6 +152,9 @@ class Connection(asyncio.Protocol):
         else:
             self._refuse(BAD_REQUEST)
 
+    def _expects(self) -> bool:
+        return any(name.lower() == b"expect" for name, _ in self._headers)
+
     def _measure_head(self, size: int) -> None:
         self._header_bytes += size
         if self._header_bytes > HEADER_BYTES_MAX:
@@ -174,7 +177,7 @@ class Connection(asyncio.Protocol):
             method=self._parser.get_method().decode(),
             path=unquote(path),
             query=dict(parse_qsl(query, keep_blank_values=True)),
-            headers=self._headers,
+            headers=_decoded(self._headers),
             body=body[:BODY_BYTES_MAX],
             body_length=len(body),
             keep_alive=keep_alive,
@@ -265,3 +268,12 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Drop the connection at once."""
         self._transport.abort()
+
+
+def _decoded(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by their lower-case names; those that came twice are joined by commas."""
+    decoded: dict[str, str] = {}
+    for name, value in headers:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        decoded[key] = f"{decoded[key]}, {text}" if key in decoded else text
+    return decoded

@@ -59,7 +59,8 @@ class Site:
         if question.model.startswith(RECORDING_MODEL):
             recording_id = question.model.removeprefix(RECORDING_MODEL)
             return self._replay(received, Asked(recording_id, _chunks(received)))
-        chosen = find(question.place) or find(question.model)
+        named = "" if question.operation == "model" else question.model
+        chosen = find(question.place) or find(named)
         if chosen is None:
             received.behaviour = "hello"
             return hello(question, 0)
