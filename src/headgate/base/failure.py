@@ -43,6 +43,7 @@ class FailureKind(StrEnum):
     # The upstream's side.
     UPSTREAM_KEY_REFUSED = "upstream_key_refused"
     UPSTREAM_FORBIDDEN = "upstream_forbidden"
+    UPSTREAM_REJECTED = "upstream_rejected"  # this upstream will not take it, another may
     UPSTREAM_QUOTA = "upstream_quota"
     UPSTREAM_RATE_LIMITED = "upstream_rate_limited"
     UPSTREAM_OVERLOADED = "upstream_overloaded"
@@ -89,7 +90,8 @@ RULES: dict[FailureKind, Rule] = {
     _K.CLIENT_GONE: Rule(499, _B.CLIENT, False, "client_closed_request"),
     _K.LOSS_REFUSED: Rule(400, _B.CLIENT, False, "unsupported_parameter"),
     _K.UPSTREAM_KEY_REFUSED: Rule(401, _B.CREDENTIAL, True, "upstream_key_refused"),
-    _K.UPSTREAM_FORBIDDEN: Rule(403, _B.CHANNEL, True, "upstream_forbidden"),
+    _K.UPSTREAM_FORBIDDEN: Rule(403, _B.CREDENTIAL, True, "upstream_forbidden"),
+    _K.UPSTREAM_REJECTED: Rule(422, _B.CLIENT, True, "upstream_rejected"),
     _K.UPSTREAM_QUOTA: Rule(429, _B.CREDENTIAL, True, "upstream_quota_exhausted"),
     _K.UPSTREAM_RATE_LIMITED: Rule(429, _B.CREDENTIAL, True, "rate_limit_exceeded"),
     _K.UPSTREAM_OVERLOADED: Rule(503, _B.CHANNEL, True, "upstream_overloaded"),
@@ -112,7 +114,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     `message` is for the caller: no secrets, no stack. `status` is the upstream's own where it
     answered with one (400, 413 and the like reach the caller unchanged); without it the rule's
     status counts. `upstream_body` is the upstream's JSON error, already cleaned of secrets, for
-    callers of the same dialect.
+    callers of the same dialect. `attempts` has a line for each try that came before.
     """
 
     kind: FailureKind
@@ -122,6 +124,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None = None
     retry_after_s: float | None = None
     upstream_body: bytes | None = None
+    attempts: tuple[str, ...] = ()
 
     @property
     def rule(self) -> Rule:

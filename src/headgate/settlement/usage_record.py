@@ -11,6 +11,7 @@ from headgate.ir.loss import Loss
 from headgate.ir.usage import Usage
 
 Outcome = Literal["done", "failed", "interrupted", "client_gone"]
+UsageSource = Literal["reported", "estimated", "none"]
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -27,11 +28,11 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a request was and what became of it. No prompt, no secret.
 
-    Units: milliseconds, tokens, nano-dollars; `at` seconds since the epoch.
+    Units: milliseconds, tokens, nano-dollars; `at_s` seconds since the epoch.
     """
 
     request_id: str
-    at: float
+    at_s: float
     key_id: str
     operation: str
     dialect: str
@@ -45,7 +46,7 @@ class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     upstream_dialect: str = ""
     attempts: tuple[AttemptRecord, ...] = ()
     usage: Usage | None = None
-    usage_source: Literal["reported", "estimated", "none"] = "none"
+    usage_source: UsageSource = "none"
     cost: NanoUsd = NanoUsd(0)
     first_byte_ms: int = 0
     latency_ms: int = 0

@@ -257,10 +257,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of the configuration. `keys` is by the text that callers send."""
+    """One version of the configuration. `keys` is by the text that callers send; `loaded_at_s`
+    seconds since the epoch.
+    """
 
     version: int
     keys: Mapping[str, Key]
     channels: tuple[Channel, ...]
     settings: Settings = Settings()
     warnings: tuple[str, ...] = ()
+    loaded_at_s: float = 0.0

@@ -1,0 +1,31 @@
+"""The dialects by name, and the choice between passing through and translating.
+
+Same dialect on both sides: the body's fields stay as they were sent, byte for byte. Different: through
+the IR, and what the target has no word for is named as a loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from headgate.dialects.anthropic import ANTHROPIC
+from headgate.dialects.dialect import Dialect, Fields, Target
+from headgate.dialects.gemini import GEMINI
+from headgate.dialects.openai_chat import OPENAI_CHAT
+from headgate.ir.loss import Losses
+from headgate.ir.request import ChatRequest, Json
+
+DIALECTS: Mapping[str, Dialect] = {
+    dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC, GEMINI)
+}
+
+
+def patched(dialect: Dialect, fields: Fields, target: Target) -> Fields:
+    """The caller's fields for an upstream of the same dialect."""
+    return dialect.patch_request(fields, target)
+
+
+def translated(dialect: Dialect, request: ChatRequest, target: Target) -> tuple[Json, Losses]:
+    """The request in the upstream's dialect, and what could not be carried."""
+    losses = Losses(dialect.name)
+    return dialect.encode_request(request, target, losses), losses

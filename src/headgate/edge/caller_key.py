@@ -1,0 +1,41 @@
+"""The one place that reads a caller's key from a request (S-26)."""
+
+from __future__ import annotations
+
+from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.edge.request import Request
+
+_PLAIN_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
+
+
+def caller_key(request: Request) -> str | None:
+    """Read the key from whichever header carries it; None if there is none.
+
+    Errors: RelayError UNAUTHENTICATED when two headers carry different keys: guessing which one
+    is meant would charge the wrong account.
+    """
+    found: str | None = None
+    authorization = request.header(b"authorization")
+    if authorization is not None:
+        found = _bearer(authorization)
+    for name in _PLAIN_HEADERS:
+        value = request.header(name)
+        if value is None:
+            continue
+        key = value.decode("latin-1").strip()
+        if found is not None and key != found:
+            raise RelayError(
+                Failure(
+                    kind=FailureKind.UNAUTHENTICATED,
+                    message="Two different API keys were sent in two headers; send one.",
+                    code="ambiguous_credentials",
+                )
+            )
+        found = key
+    return found or None
+
+
+def _bearer(value: bytes) -> str | None:
+    """`Bearer KEY`; a bare key is taken as well, as One API's users send it."""
+    words = value.decode("latin-1").split()
+    return words[-1] if 1 <= len(words) <= 2 else None  # noqa: PLR2004 - scheme and key

@@ -1,0 +1,144 @@
+"""A caller's request to the relay and back: body to `Call`, exchange to JSON or a stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from math import ceil
+
+import msgspec
+
+from headgate.admission.rate_limit import Allowance
+from headgate.base.failure import RelayError
+from headgate.dialects.bridge import DIALECTS
+from headgate.edge.caller_key import caller_key
+from headgate.edge.json_body import decode_fields
+from headgate.edge.request import Request
+from headgate.edge.responder import Responder
+from headgate.edge.spelling import failure_answer
+from headgate.ir.loss import Loss
+from headgate.providers.provider import Operation
+from headgate.relay.call import Call, asks_for_usage, flag_field, text_field
+from headgate.relay.exchange import Exchange, cut_short
+from headgate.relay.relay import relay
+from headgate.relay.stages import Stages
+from headgate.snapshot.facts import LossPolicy
+
+Headers = list[tuple[bytes, bytes]]
+
+_JSON = (b"content-type", b"application/json")
+_STREAM: tuple[tuple[bytes, bytes], ...] = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),  # nginx would collect the stream otherwise
+)
+_LONGEST_LOSS_HEADER = 2000
+
+
+class RelayEndpoint:
+    """Serves one operation in one dialect."""
+
+    def __init__(self, stages: Stages, operation: Operation, dialect: str) -> None:
+        self._stages = stages
+        self._operation = operation
+        self._dialect = dialect
+
+    async def __call__(self, request: Request, responder: Responder) -> None:
+        """Answer one request."""
+        try:
+            call = self._call(request)
+            async with relay(caller_key(request), call, self._stages) as exchange:
+                if call.stream:
+                    await self._stream(exchange, responder)
+                else:
+                    await self._whole(exchange, responder)
+        except RelayError as error:
+            if responder.started:  # only `relay()` before the hand-over raises, so: never
+                responder.abort()
+                raise
+            status, headers, body = failure_answer(error.failure, request.request_id, self._dialect)
+            responder.start(status, headers, len(body))
+            responder.send(body)
+            responder.end()
+
+    def _call(self, request: Request) -> Call:
+        fields = decode_fields(request.body)
+        stream = flag_field(fields, "stream")
+        return Call(
+            request_id=request.request_id,
+            operation=self._operation,
+            dialect=self._dialect,
+            path=request.path,
+            model=text_field(fields, "model"),
+            fields=fields,
+            body=request.body,
+            headers=request.headers,
+            received_s=request.received_s,
+            client_ip=request.client_ip,
+            stream=stream,
+            include_usage=stream and asks_for_usage(fields),
+        )
+
+    async def _whole(self, exchange: Exchange, responder: Responder) -> None:
+        body = exchange.whole or b""
+        exchange.first_byte_s = self._stages.clock.monotonic_s()
+        await exchange.settle()  # on the books before the caller has it
+        responder.start(200, [_JSON, *_told(exchange)], len(body))
+        responder.send(body)
+        responder.end()
+
+    async def _stream(self, exchange: Exchange, responder: Responder) -> None:
+        responder.start(200, [*_STREAM, *_told(exchange)], None)
+        try:
+            while data := await exchange.next():
+                if exchange.first_byte_s is None:
+                    exchange.first_byte_s = self._stages.clock.monotonic_s()
+                responder.send(data)
+                if responder.paused:
+                    await responder.drain()
+        except asyncio.CancelledError:
+            if not responder.closed:  # not the caller: the gateway is stopping
+                responder.send(exchange.broken_off(cut_short()))
+                responder.end()
+            raise
+        await exchange.settle()
+        responder.end()
+
+
+def _told(exchange: Exchange) -> Headers:
+    """What the answer's headers tell: limits, losses, and to admins the channel."""
+    headers: Headers = []
+    grant, answer = exchange.grant, exchange.answer
+    if grant.allowance is not None:
+        headers += rate_limit_headers(grant.allowance)
+    if answer is None:
+        return headers
+    offer = answer.attempt.offer
+    policy = grant.key.on_loss or offer.channel.on_loss
+    if answer.losses and policy is not LossPolicy.IGNORE:
+        headers.append((b"x-headgate-loss", loss_header(answer.losses)))
+    if answer.attempt.rest is not None:
+        headers.append((b"x-headgate-resting", b"1"))
+    if grant.key.is_admin:
+        headers.append((b"x-headgate-channel", offer.channel.name.encode("utf-8")))
+        headers.append((b"x-headgate-model", offer.model.encode("utf-8")))
+    return headers
+
+
+def rate_limit_headers(allowance: Allowance) -> Headers:
+    """OpenAI's family of rate-limit headers, for the caller's own limit."""
+    return [
+        (b"x-ratelimit-limit-requests", b"%d" % allowance.limit),
+        (b"x-ratelimit-remaining-requests", b"%d" % allowance.remaining),
+        (b"x-ratelimit-reset-requests", b"%ds" % ceil(allowance.reset_s)),
+    ]
+
+
+def loss_header(losses: Sequence[Loss]) -> bytes:
+    """Name the losses in one line: `seed, messages[2].content[0];changed`."""
+    names = [
+        loss.field if loss.action == "dropped" else f"{loss.field};{loss.action}" for loss in losses
+    ]
+    text = ", ".join(names).encode("ascii", "backslashreplace")
+    text = bytes(byte if 0x20 <= byte < 0x7F else 0x3F for byte in text)  # noqa: PLR2004 - printable
+    return text if len(text) <= _LONGEST_LOSS_HEADER else text[:_LONGEST_LOSS_HEADER] + b"..."

@@ -1,0 +1,308 @@
+"""One attempt: the body goes out in the upstream's dialect, the answer comes back in the caller's.
+
+An answer is returned only when it is known to be one: whole replies have been read and looked
+at, streams have shown their first frames. Until then any failure may fail over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from headgate import __version__
+from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.dialects.bridge import DIALECTS
+from headgate.dialects.dialect import Dialect, ReplyContext
+from headgate.ir.loss import Loss
+from headgate.ir.usage import Usage
+from headgate.providers.provider import Operation
+from headgate.relay.call import Call
+from headgate.relay.lane import (
+    PassThrough,
+    Renaming,
+    StreamLane,
+    Translated,
+    stream_as_whole,
+    whole_as_stream,
+)
+from headgate.relay.operations import answer_of, body_of, error_dialect
+from headgate.relay.upstream_body import (
+    Translation,
+    UpstreamBody,
+    same_dialect_body,
+    translated_body,
+)
+from headgate.routing.failover import Attempt
+from headgate.snapshot.facts import Endpoint, LossPolicy, Offer, Settings, Timeouts
+from headgate.upstream.client_pool import ClientPool
+from headgate.upstream.open import Ask, open_upstream
+from headgate.upstream.response import UpstreamResponse
+
+MOST_REPLY_BYTES = 64 * 1024 * 1024
+_COMMIT_FRAMES = 4  # how far into a stream the operator's error_triggers are looked for
+_USER_AGENT = f"headgate/{__version__}"
+
+# Headers of callers that mean something to an upstream of the same dialect.
+_FORWARDED = {
+    "openai_chat": frozenset({b"openai-beta", b"openai-organization", b"openai-project"}),
+    "anthropic": frozenset({b"anthropic-beta", b"anthropic-version"}),
+    "gemini": frozenset({b"x-goog-api-client"}),
+}
+
+
+class Answer(msgspec.Struct, kw_only=True):
+    """An upstream's answer, ready for the caller: either `whole`, or a stream."""
+
+    attempt: Attempt
+    dialect: str
+    losses: tuple[Loss, ...] = ()
+    whole: bytes | None = None
+    usage: Usage | None = None
+    lane: StreamLane | None = None
+    response: UpstreamResponse | None = None
+    first: bytes = b""
+
+
+class Questioner(msgspec.Struct, frozen=True, kw_only=True):
+    """What every attempt of a request shares."""
+
+    call: Call
+    translation: Translation
+    pool: ClientPool
+    settings: Settings
+    context: ReplyContext
+    policy: LossPolicy | None = None
+
+    async def ask(self, attempt: Attempt, timeouts: Timeouts, now_s: float) -> Answer:
+        """Make one attempt.
+
+        Errors: RelayError with the failure; the connection is closed then.
+        """
+        offer = attempt.offer
+        endpoint = chosen_endpoint(offer, self.call)
+        if self.call.operation is not Operation.CHAT:
+            return await self._plain(attempt, endpoint, timeouts, now_s)
+        stream = self.call.stream if offer.stream_override is None else offer.stream_override
+        body = self._body(offer, endpoint, stream)
+        response = await self._open(attempt, endpoint, body, stream, timeouts, now_s)
+        try:
+            return await self._answer(attempt, endpoint, body.losses, response)
+        except BaseException:
+            response.abort()
+            raise
+
+    def _body(self, offer: Offer, endpoint: Endpoint, stream: bool) -> UpstreamBody:
+        if endpoint.dialect == self.call.dialect:
+            return same_dialect_body(self.call, offer, endpoint.dialect, stream)
+        policy = self.policy or offer.channel.on_loss
+        return translated_body(self.translation, offer, endpoint.dialect, stream, policy)
+
+    async def _open(
+        self,
+        attempt: Attempt,
+        endpoint: Endpoint,
+        body: UpstreamBody,
+        stream: bool,
+        timeouts: Timeouts,
+        now_s: float,
+    ) -> UpstreamResponse:
+        channel = attempt.offer.channel
+        ask = Ask(
+            url=endpoint.stream_url if stream and endpoint.stream_url else endpoint.url,
+            model=attempt.offer.model,
+            query=attempt.credential.query,
+            headers=headers_for(attempt, endpoint.dialect, self.call),
+            body=body.data,
+            timeouts=timeouts,
+            proxy=channel.proxy,
+            decode_error=DIALECTS[error_dialect(endpoint.dialect)].decode_error,
+            retry_client_errors=channel.retry_client_errors,
+        )
+        return await open_upstream(self.pool, ask, now_s)
+
+    async def _plain(
+        self, attempt: Attempt, endpoint: Endpoint, timeouts: Timeouts, now_s: float
+    ) -> Answer:
+        """Operations with a single reply and no chat in it: embeddings, moderations..."""
+        body = body_of(self.call, attempt.offer, endpoint.dialect)
+        response = await self._open(attempt, endpoint, body, False, timeouts, now_s)
+        try:
+            data = await response.read_all(MOST_REPLY_BYTES)
+        except BaseException:
+            response.abort()
+            raise
+        whole, usage = answer_of(self.call, attempt.offer, endpoint.dialect, data)
+        return Answer(
+            attempt=attempt,
+            dialect=endpoint.dialect,
+            losses=body.losses,
+            whole=whole,
+            usage=usage,
+        )
+
+    async def _answer(
+        self,
+        attempt: Attempt,
+        endpoint: Endpoint,
+        losses: tuple[Loss, ...],
+        response: UpstreamResponse,
+    ) -> Answer:
+        answer = Answer(attempt=attempt, dialect=endpoint.dialect, losses=losses)
+        upstream = DIALECTS[endpoint.dialect]
+        kind = response.header(b"content-type") or b""
+        if kind.startswith(b"text/html"):
+            raise RelayError(_bad_reply("The upstream answered with an HTML page."))
+        if kind.startswith(b"text/event-stream"):
+            await self._streamed(answer, upstream, response)
+        else:
+            await self._whole(answer, upstream, response)
+        return answer
+
+    async def _streamed(
+        self, answer: Answer, upstream: Dialect, response: UpstreamResponse
+    ) -> None:
+        """Hold the stream until its first frames have shown that it is an answer."""
+        caller = DIALECTS[self.call.dialect]
+        if not self.call.stream:
+            data = await response.read_all(MOST_REPLY_BYTES)
+            self._check_triggers(data)
+            self._check_first(upstream, data)
+            answer.whole, answer.usage = stream_as_whole(data, upstream, caller, self.context)
+            return
+        answer.first = await self._first(upstream, response)
+        answer.response = response
+        answer.lane = self._lane(answer.attempt.offer, upstream, caller)
+
+    async def _whole(
+        self, answer: Answer, upstream: Dialect, response: UpstreamResponse
+    ) -> None:
+        body = await response.read_all(MOST_REPLY_BYTES)
+        failure = upstream.inspect_reply(body)
+        if failure is not None:
+            raise RelayError(failure)
+        self._check_triggers(body)
+        caller = DIALECTS[self.call.dialect]
+        if self.call.stream:
+            answer.whole, answer.usage = whole_as_stream(body, upstream, caller, self.context)
+        elif upstream is caller:
+            renaming = _renaming(answer.attempt.offer)
+            answer.usage = upstream.read_usage(body)
+            answer.whole = body if renaming is None else renaming.whole(body)
+        else:
+            reply = upstream.decode_reply(body)
+            answer.usage = reply.usage
+            answer.whole = caller.encode_reply(reply, self.context)
+
+    def _lane(self, offer: Offer, upstream: Dialect, caller: Dialect) -> StreamLane:
+        if upstream is not caller:
+            return Translated(upstream, caller, self.context)
+        return PassThrough(
+            caller,
+            self.call.request_id,
+            show_usage=self.call.include_usage,
+            renaming=_renaming(offer),
+        )
+
+    async def _first(self, upstream: Dialect, response: UpstreamResponse) -> bytes:
+        """Read until the first frame is there (with triggers configured: the first few)."""
+        wanted = _COMMIT_FRAMES if self.settings.error_triggers else 1
+        decoder = upstream.frame_decoder()
+        pieces: list[bytes] = []
+        seen = 0
+        while seen < wanted:
+            data = await response.read()
+            frames = decoder.feed(data) if data else decoder.end()
+            for frame in frames:
+                failure = upstream.inspect_first(frame) if seen == 0 else None
+                if failure is not None:
+                    raise RelayError(failure)
+                self._check_triggers(frame.data)
+                seen += 1
+            if not data:
+                if seen == 0:
+                    raise RelayError(_bad_reply("Upstream server returned an empty response."))
+                break
+            pieces.append(data)
+        return b"".join(pieces)
+
+    def _check_first(self, upstream: Dialect, data: bytes) -> None:
+        decoder = upstream.frame_decoder()
+        frames = [*decoder.feed(data), *decoder.end()]
+        failure = upstream.inspect_first(frames[0]) if frames else None
+        if failure is not None:
+            raise RelayError(failure)
+
+    def _check_triggers(self, data: bytes) -> None:
+        """Treat an answer that holds one of the operator's error_triggers as a failure."""
+        triggers = self.settings.error_triggers
+        if not triggers:
+            return
+        text = _unescaped(data)
+        if any(trigger in text for trigger in triggers):
+            raise RelayError(_bad_reply("Upstream server returned an empty response."))
+
+
+def chosen_endpoint(offer: Offer, call: Call) -> Endpoint:
+    """The endpoint in the caller's own dialect if the channel has one, else its first."""
+    endpoints = offer.channel.endpoints[call.operation]
+    for endpoint in endpoints:
+        if endpoint.dialect == call.dialect:
+            return endpoint
+    return endpoints[0]
+
+
+def headers_for(attempt: Attempt, dialect: str, call: Call) -> list[tuple[str, str]]:
+    """The upstream request's headers; later ones win over earlier ones of the same name.
+
+    Order: ours, the caller's meaningful ones, the provider's and operator's, the callers' that
+    the operator lets through, the credential.
+    """
+    channel = attempt.offer.channel
+    headers = {
+        "content-type": "application/json",
+        "accept": "*/*",
+        "user-agent": _USER_AGENT,
+        "x-request-id": call.request_id,
+    }
+    for name, value in channel.provider.headers:
+        headers[name.lower()] = value
+    forwarded = _FORWARDED.get(dialect, frozenset()) if dialect == call.dialect else frozenset()
+    if forwarded:
+        for name_bytes, value_bytes in call.headers:
+            if name_bytes in forwarded:
+                headers[name_bytes.decode("latin-1")] = value_bytes.decode("latin-1")
+    for name, value in channel.headers:
+        headers[name.lower()] = value
+    for wanted in channel.passthrough_headers:
+        value_of = _header(call.headers, wanted.lower().encode())
+        if value_of is not None:
+            headers[wanted.lower()] = value_of.decode("latin-1")
+    for name, value in attempt.credential.headers:
+        headers[name.lower()] = value
+    return list(headers.items())
+
+
+def _header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+    return next((value for key, value in headers if key == name), None)
+
+
+def _renaming(offer: Offer) -> Renaming | None:
+    """Renamed models answer by the name that the caller knows, unless the operator says else."""
+    if offer.alias == offer.model or offer.channel.answer_model != "requested":
+        return None
+    return Renaming(offer.alias)
+
+
+def _unescaped(data: bytes) -> str:
+    """JSON text without \\u escapes, so that a trigger in any script is found."""
+    if b"\\u" in data:
+        try:
+            data = msgspec.json.encode(msgspec.json.decode(data))
+        except msgspec.DecodeError:
+            pass  # not JSON: searched as it is
+    return data.decode("utf-8", "replace")
+
+
+def _bad_reply(message: str) -> Failure:
+    return Failure(kind=FailureKind.UPSTREAM_BAD_REPLY, message=message)

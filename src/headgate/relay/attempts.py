@@ -1,0 +1,144 @@
+"""Attempt after attempt until one answers: the plan's offers, the bounds, the bookkeeping."""
+
+from __future__ import annotations
+
+import msgspec
+
+from headgate.base.failure import Blame, Failure, FailureKind, RelayError
+from headgate.base.secrets import mask
+from headgate.relay.answer import Answer, Questioner
+from headgate.relay.stages import Stages
+from headgate.relay.timeouts import timeouts_for
+from headgate.routing.failover import Attempt, Failover
+from headgate.routing.plan import Plan
+from headgate.settlement.usage_record import AttemptRecord
+from headgate.snapshot.facts import Key, Timeouts
+
+_LONGEST_REASON = 300
+
+
+class Attempts:
+    """The tries of one request."""
+
+    def __init__(self, questioner: Questioner, key: Key, plan: Plan, stages: Stages) -> None:
+        self.records: list[AttemptRecord] = []
+        self._questioner = questioner
+        self._key = key
+        self._plan = plan
+        self._stages = stages
+        self._failover = Failover(plan.offers, stages.credentials, key.max_attempts)
+
+    async def first_answer(self) -> Answer:
+        """Try until an upstream answers.
+
+        Errors: RelayError with the last failure and a line for each attempt.
+        """
+        clock = self._stages.clock
+        settings = self._questioner.settings
+        deadline_s = clock.monotonic_s() + settings.total_attempts_s
+        last: Failure | None = None
+        while True:
+            now_s = clock.monotonic_s()
+            if last is not None and now_s >= deadline_s:
+                raise self._exhausted(last)
+            attempt = self._failover.next(now_s, last)
+            if attempt is None:
+                raise self._exhausted(last)
+            timeouts = timeouts_for(attempt.offer, self._questioner.call, self._key, settings)
+            try:
+                answer = await self._questioner.ask(
+                    attempt, _within(timeouts, deadline_s - now_s), clock.wall_s()
+                )
+            except RelayError as error:
+                last = error.failure
+                self._failed(attempt, last, now_s)
+                continue
+            self._answered(attempt, now_s)
+            return answer
+
+    def _answered(self, attempt: Attempt, began_s: float) -> None:
+        stages = self._stages
+        stages.health.succeeded(attempt.offer, attempt.credential)
+        stages.credentials.note(attempt.offer.channel, attempt.credential, success=True)
+        self._record(attempt, 200, "", began_s)
+
+    def _failed(self, attempt: Attempt, failure: Failure, began_s: float) -> None:
+        stages = self._stages
+        offer, credential = attempt.offer, attempt.credential
+        if failure.rule.blame is Blame.CLIENT:
+            stages.credentials.give_back(offer, credential)
+        else:
+            stages.credentials.note(offer.channel, credential, success=False)
+        stages.health.failed(
+            offer,
+            credential,
+            failure,
+            alternatives=self._plan.channels,
+            now_s=stages.clock.monotonic_s(),
+        )
+        self._record(attempt, failure.http_status, failure.message, began_s)
+
+    def _record(self, attempt: Attempt, status: int, reason: str, began_s: float) -> None:
+        if attempt.rest is not None:
+            reason = f"{reason} (tried although it rests after {attempt.rest.reason})".strip()
+        self.records.append(
+            AttemptRecord(
+                channel=attempt.offer.channel.name,
+                credential=attempt.credential.label,
+                model=attempt.offer.model,
+                status=status,
+                reason=mask(reason, [attempt.credential.secret])[:_LONGEST_REASON],
+                latency_ms=round((self._stages.clock.monotonic_s() - began_s) * 1000),
+            )
+        )
+
+    def _exhausted(self, last: Failure | None) -> RelayError:
+        """Say what became of every attempt; the status is that of the last."""
+        refusal = self._failover.refusal
+        if last is None:
+            return RelayError(self._about_all(refusal or _nothing_tried()))
+        if not last.rule.retry or self._key.max_attempts == 1:
+            return RelayError(msgspec.structs.replace(last, attempts=self._lines()))
+        if refusal is not None or self._plan.rest is not None or self._rested():
+            # Users match this text, and want the cause; so both.
+            exhausted = refusal or _all_resting(last)
+            message = f"{exhausted.message} Last upstream error: {last.message}"
+            last = msgspec.structs.replace(last, message=message)
+        return RelayError(self._about_all(last))
+
+    def _about_all(self, failure: Failure) -> Failure:
+        model = self._questioner.call.model
+        return msgspec.structs.replace(
+            failure,
+            message=f"All {model} error: {failure.message}",
+            attempts=self._lines(),
+            upstream_body=None,
+        )
+
+    def _rested(self) -> bool:
+        return any("although it rests" in record.reason for record in self.records)
+
+    def _lines(self) -> tuple[str, ...]:
+        return tuple(
+            f"{record.channel}: {record.status} {record.reason}" for record in self.records
+        )
+
+
+def _within(timeouts: Timeouts, left_s: float) -> Timeouts:
+    """Never wait for an attempt longer than the request has left."""
+    if timeouts.first_byte_s <= left_s:
+        return timeouts
+    return msgspec.structs.replace(timeouts, first_byte_s=max(left_s, 0.1))
+
+
+def _nothing_tried() -> Failure:
+    return Failure(kind=FailureKind.NO_CREDENTIAL, message="No attempt could be made.")
+
+
+def _all_resting(last: Failure) -> Failure:
+    return Failure(
+        kind=FailureKind.NO_CREDENTIAL,
+        message="All API keys are rate limited and stop auto retry!"
+        if last.rule.blame is Blame.CREDENTIAL
+        else "Every channel rests after failures; the one whose rest ends first was tried.",
+    )

@@ -1,0 +1,90 @@
+"""What the caller asked, once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.dialects.dialect import Fields
+from headgate.providers.provider import Operation
+
+_MOST_TOKENS = 10_000_000
+
+
+class Call(msgspec.Struct, kw_only=True):
+    """One request of a caller, its body's top level decoded.
+
+    `headers` as received, names in lower case. `received_s` is monotonic.
+    """
+
+    request_id: str
+    operation: Operation
+    dialect: str
+    path: str
+    model: str
+    fields: Fields
+    body: bytes
+    headers: list[tuple[bytes, bytes]]
+    received_s: float
+    client_ip: str = ""
+    stream: bool = False
+    include_usage: bool = False
+
+    def value(self, name: str) -> Any:
+        """Decode one top-level field; None if it is absent."""
+        raw = self.fields.get(name)
+        return None if raw is None else msgspec.json.decode(raw)
+
+    def max_tokens(self) -> int | None:
+        """The caller's bound on the output, in whichever spelling; None if there is none."""
+        for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
+            value = self.value(name) if name in self.fields else None
+            if isinstance(value, int) and not isinstance(value, bool):
+                return min(max(value, 0), _MOST_TOKENS)
+        return None
+
+
+def text_field(fields: Fields, name: str) -> str:
+    """Read a field that must be a non-empty string.
+
+    Errors: RelayError INVALID_REQUEST naming the field.
+    """
+    raw = fields.get(name)
+    value = msgspec.json.decode(raw) if raw is not None else None
+    if isinstance(value, str) and value:
+        return value
+    problem = "is required" if raw is None else "must be a non-empty string"
+    raise RelayError(
+        Failure(kind=FailureKind.INVALID_REQUEST, message=f"`{name}` {problem}", param=name)
+    )
+
+
+def flag_field(fields: Fields, name: str) -> bool:
+    """Read an optional field that must be true or false.
+
+    Errors: RelayError INVALID_REQUEST naming the field.
+    """
+    raw = fields.get(name)
+    if raw is None:
+        return False
+    text = bytes(raw)
+    if text == b"true":
+        return True
+    if text in (b"false", b"null"):
+        return False
+    raise RelayError(
+        Failure(
+            kind=FailureKind.INVALID_REQUEST, message=f"`{name}` must be true or false", param=name
+        )
+    )
+
+
+def asks_for_usage(fields: Fields) -> bool:
+    """OpenAI's `stream_options.include_usage`."""
+    raw = fields.get("stream_options")
+    if raw is None:
+        return False
+    options = msgspec.json.decode(raw)
+    return isinstance(options, dict) and options.get("include_usage") is True

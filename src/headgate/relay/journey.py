@@ -1,0 +1,183 @@
+"""What is known of one request between its admission and its settlement."""
+
+from __future__ import annotations
+
+from headgate.admission.admit import Grant
+from headgate.admission.estimate import estimated_usage
+from headgate.base.failure import Failure
+from headgate.base.money import NanoUsd
+from headgate.dialects.bridge import DIALECTS
+from headgate.dialects.dialect import ReplyContext
+from headgate.ir.usage import Usage
+from headgate.relay.answer import Questioner
+from headgate.relay.attempts import Attempts
+from headgate.relay.call import Call
+from headgate.relay.exchange import Exchange
+from headgate.providers.provider import Operation
+from headgate.relay.moderation import check_verdict, moderation_call
+from headgate.relay.need import estimated_prompt, need_of
+from headgate.relay.stages import Stages
+from headgate.relay.upstream_body import Translation
+from headgate.routing.plan import Plan
+from headgate.settlement.ledger import Hold
+from headgate.settlement.usage_record import Outcome, UsageRecord, UsageSource
+from headgate.snapshot.price import cost_of
+
+
+class Journey:
+    """One request on its way. The steps are called in order by `relay()`."""
+
+    def __init__(self, call: Call, stages: Stages) -> None:
+        self.call = call
+        self.failure: Failure | None = None
+        self._stages = stages
+        self._facts = stages.facts()  # one version of the configuration, start to end
+        self._grant: Grant | None = None
+        self._hold: Hold | None = None
+        self._attempts: Attempts | None = None
+        self._exchange: Exchange | None = None
+        self._settled = False
+
+    async def admit(self, secret: str | None) -> Grant:
+        """Let the request in. Errors: RelayError UNAUTHENTICATED, RATE_LIMITED."""
+        call, stages = self.call, self._stages
+        grant = await stages.gate.admit(
+            secret, call.model, self._facts, stages.clock.monotonic_s()
+        )
+        call.model = grant.model
+        self._grant = grant
+        return grant
+
+    async def hold(self) -> None:
+        """Set money aside if the key's is limited. Errors: RelayError BALANCE_EXHAUSTED."""
+        grant = self._granted()
+        if grant.key.credits is None:
+            return
+        estimate = estimated_usage(estimated_prompt(self.call), self.call.max_tokens())
+        amount = self._cost(estimate)
+        self._hold = await self._stages.ledger.reserve(grant.key, self.call.request_id, amount)
+
+    async def moderate(self) -> None:
+        """Have the caller's words checked if the key wants that. Errors: RelayError."""
+        key = self._granted().key
+        if not key.moderation or self.call.operation is Operation.MODERATIONS:
+            return
+        question = moderation_call(self.call, key)
+        if question is not None:
+            verdict = await self._attempts_of(question)[0].first_answer()
+            check_verdict(verdict.whole or b"")
+
+    async def open(self) -> Exchange:
+        """Plan, and try until an upstream answers. Errors: RelayError."""
+        call = self.call
+        self._attempts, plan = self._attempts_of(call)
+        self._exchange = Exchange(
+            call, self._granted(), self._attempts, DIALECTS[call.dialect], self.settle
+        )
+        await self._exchange.open(_keepalive_s(call, plan))
+        return self._exchange
+
+    def _attempts_of(self, call: Call) -> tuple[Attempts, Plan]:
+        key, stages = self._granted().key, self._stages
+        plan = stages.router.plan(key, need_of(call, key), stages.clock.monotonic_s())
+        questioner = Questioner(
+            call=call,
+            translation=Translation(call),
+            pool=stages.client,
+            settings=self._facts.settings,
+            context=ReplyContext(
+                model=call.model,
+                reply_id=call.request_id,
+                created=int(stages.clock.wall_s()),
+                include_usage=call.include_usage,
+            ),
+            policy=key.on_loss,
+        )
+        return Attempts(questioner, key, plan, stages), plan
+
+    async def settle(self) -> None:
+        """Let go of the upstream, charge what was used, and write the record. Once."""
+        if self._settled:
+            return
+        self._settled = True
+        if self._exchange is not None:
+            await self._exchange.close()
+        if self._grant is None:
+            return
+        usage, source = self._usage()
+        cost = self._cost(usage) if usage is not None else NanoUsd(0)
+        if self._hold is not None:
+            await self._stages.ledger.settle(self._hold, cost)
+        await self._stages.sink.record(self._record(self._grant, usage, source, cost))
+
+    def _granted(self) -> Grant:
+        if self._grant is None:
+            raise RuntimeError("a request must be admitted first")
+        return self._grant
+
+    def _cost(self, usage: Usage) -> NanoUsd:
+        return cost_of(usage, self.call.model, self._facts.settings)
+
+    def _usage(self) -> tuple[Usage | None, UsageSource]:
+        """What was used. Nothing is charged when no answer reached the caller."""
+        exchange = self._exchange
+        if exchange is None or exchange.answer is None:
+            return None, "none"
+        usage = exchange.usage
+        if usage is not None and (usage.output or exchange.completed):
+            return usage, "reported"
+        prompt = usage.prompt if usage is not None else estimated_prompt(self.call)
+        output = exchange.frames_out or len(exchange.whole or b"") // 4
+        return Usage(input=prompt, output=output), "estimated"
+
+    def _outcome(self) -> tuple[Outcome, int]:
+        if self.failure is not None:
+            return "failed", self.failure.http_status
+        exchange = self._exchange
+        if exchange is None:
+            return "client_gone", 499
+        if exchange.failure is not None:
+            return "interrupted", exchange.failure.http_status
+        return ("done", 200) if exchange.completed else ("client_gone", 499)
+
+    def _record(
+        self, grant: Grant, usage: Usage | None, source: UsageSource, cost: NanoUsd
+    ) -> UsageRecord:
+        call, clock = self.call, self._stages.clock
+        answer = self._exchange.answer if self._exchange is not None else None
+        outcome, status = self._outcome()
+        failure = self.failure or (self._exchange.failure if self._exchange is not None else None)
+        first_byte_s = self._exchange.first_byte_s if self._exchange is not None else None
+        return UsageRecord(
+            request_id=call.request_id,
+            at_s=clock.wall_s(),
+            key_id=grant.key.key_id,
+            role=grant.key.role,
+            operation=call.operation.value,
+            dialect=call.dialect,
+            model=call.model,
+            outcome=outcome,
+            status=status,
+            stream=call.stream,
+            channel=answer.attempt.offer.channel.name if answer is not None else "",
+            upstream_model=answer.attempt.offer.model if answer is not None else "",
+            upstream_dialect=answer.dialect if answer is not None else "",
+            attempts=tuple(self._attempts.records) if self._attempts is not None else (),
+            usage=usage,
+            usage_source=source,
+            cost=cost,
+            first_byte_ms=_elapsed_ms(call.received_s, first_byte_s),
+            latency_ms=_elapsed_ms(call.received_s, clock.monotonic_s()),
+            losses=answer.losses if answer is not None else (),
+            error=failure.message if failure is not None else "",
+            client_ip=call.client_ip,
+        )
+
+
+def _elapsed_ms(began_s: float, now_s: float | None) -> int:
+    return round((now_s - began_s) * 1000) if now_s is not None else 0
+
+
+def _keepalive_s(call: Call, plan: Plan) -> float | None:
+    """Heart-beats are for streams, and only where the first channel in turn asks for them."""
+    return plan.offers[0].keepalive_s if call.stream else None

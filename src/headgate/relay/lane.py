@@ -1,0 +1,226 @@
+"""How an answer travels back: passed through or translated, whole or as a stream.
+
+A lane is chosen per attempt. It knows no socket: bytes of the upstream in, bytes for the caller
+out, usage counted on the way.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+import msgspec
+
+from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.frames import Frame
+from headgate.dialects.dialect import Dialect, ReplyContext, StreamDecoder, StreamEncoder
+from headgate.dialects.framing.sse import MAX_FRAME_BYTES, SseDecoder, cut_at_frame_border
+from headgate.ir.collect import collect, replay
+from headgate.ir.events import Ended, Event, Failed, Started
+from headgate.ir.usage import Usage
+
+_MODEL_FIELD = re.compile(rb'("(?:model|modelVersion)"\s*:\s*")(?:[^"\\]|\\.)*(")')
+
+
+class StreamLane(Protocol):
+    """A stream on its way to the caller."""
+
+    usage: Usage | None
+    failure: Failure | None  # set when the upstream broke off; the bytes out said so already
+
+    def feed(self, data: bytes) -> bytes:
+        """Take what arrived, give what may go out."""
+
+    def end(self) -> bytes:
+        """The upstream's body ended cleanly; give the rest."""
+
+    def fail(self, failure: Failure) -> bytes:
+        """The upstream broke off; give the caller's error event."""
+
+
+class Renaming:
+    """Puts the name that the caller asked for where the upstream wrote its own."""
+
+    def __init__(self, model: str) -> None:
+        self._replacement = rb"\g<1>" + _escaped(model) + rb"\g<2>"
+
+    def whole(self, body: bytes) -> bytes:
+        """Rename in a JSON reply."""
+        return _MODEL_FIELD.sub(self._replacement, body, count=1)
+
+    def stream(self, data: bytes) -> bytes:
+        """Rename in any number of frames."""
+        return _MODEL_FIELD.sub(self._replacement, data)
+
+
+def _escaped(model: str) -> bytes:
+    return msgspec.json.encode(model)[1:-1].replace(b"\\", b"\\\\")
+
+
+class PassThrough:
+    """The same dialect on both sides: bytes go on as they came, whole frames at a time.
+
+    Whole frames, because an error event can only follow a whole frame.
+    """
+
+    def __init__(
+        self, dialect: Dialect, request_id: str, *, show_usage: bool, renaming: Renaming | None
+    ) -> None:
+        self.failure: Failure | None = None
+        self._dialect = dialect
+        self._request_id = request_id
+        self._meter = dialect.meter(show_usage)
+        self._notable = dialect.notable
+        self._renaming = renaming
+        self._rest = b""
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the stream has told so far."""
+        return self._meter.usage
+
+    def feed(self, data: bytes) -> bytes:
+        """Forward the whole frames among what has arrived."""
+        if self._rest:
+            data = self._rest + data
+            self._rest = b""
+        border = len(data) if data.endswith(b"\n\n") else cut_at_frame_border(data)
+        if border < len(data):
+            self._rest = data[border:]
+            if len(self._rest) > MAX_FRAME_BYTES:
+                return self.fail(_too_long())
+            data = data[:border]
+        if self._notable(data):
+            data = self._looked_through(data)
+        return data if self._renaming is None else self._renaming.stream(data)
+
+    def end(self) -> bytes:
+        """Forward a last frame that lacks its blank line; say so if the reply is not complete."""
+        out = self._looked_through(self._rest + b"\n\n") if self._rest.strip() else b""
+        self._rest = b""
+        if self._meter.failure is not None:
+            self.failure = self._meter.failure
+        elif not self._meter.finished:
+            out += self.fail(interrupted())
+        return out
+
+    def fail(self, failure: Failure) -> bytes:
+        """Spell the failure as the dialect's error event."""
+        self.failure = failure
+        self._rest = b""
+        return self._dialect.encode_error_event(failure, self._request_id)
+
+    def _looked_through(self, data: bytes) -> bytes:
+        """Show each frame to the meter; leave out those that it keeps from the caller."""
+        kept: list[bytes] = []
+        hidden = False
+        for block, frame in _blocks(data):
+            if frame is None or self._meter.feed(frame):
+                kept.append(block)
+            else:
+                hidden = True
+        return b"".join(kept) if hidden else data
+
+
+class Translated:
+    """Different dialects: frames to events to frames."""
+
+    def __init__(self, upstream: Dialect, caller: Dialect, context: ReplyContext) -> None:
+        self.usage: Usage | None = None
+        self.failure: Failure | None = None
+        self._frames = upstream.frame_decoder()
+        self._decoder: StreamDecoder = upstream.stream_decoder()
+        self._encoder: StreamEncoder = caller.stream_encoder(context)
+
+    def feed(self, data: bytes) -> bytes:
+        """Translate the frames that these bytes complete."""
+        if self.failure is not None:
+            return b""
+        out: list[bytes] = []
+        for frame in self._frames.feed(data):
+            for event in self._decoder.feed(frame):
+                out.append(self._written(event))
+        return b"".join(out)
+
+    def end(self) -> bytes:
+        """Translate what is left, and close the reply."""
+        if self.failure is not None:
+            return b""
+        out: list[bytes] = []
+        for frame in self._frames.end():
+            out += [self._written(event) for event in self._decoder.feed(frame)]
+        out += [self._written(event) for event in self._decoder.end()]
+        return b"".join(out)
+
+    def fail(self, failure: Failure) -> bytes:
+        """Spell the failure as the caller's error event."""
+        return self._written(Failed(failure)) if self.failure is None else b""
+
+    def _written(self, event: Event) -> bytes:
+        if self.failure is not None:
+            return b""
+        if isinstance(event, Started | Ended):
+            self.usage = event.usage or self.usage
+        elif isinstance(event, Failed):
+            self.failure = event.failure
+        return self._encoder.feed(event)
+
+
+def whole_as_stream(
+    body: bytes, upstream: Dialect, caller: Dialect, context: ReplyContext
+) -> tuple[bytes, Usage | None]:
+    """Turn a whole reply into the stream that the caller asked for."""
+    reply = upstream.decode_reply(body)
+    encoder = caller.stream_encoder(context)
+    return b"".join(encoder.feed(event) for event in replay(reply)), reply.usage
+
+
+def stream_as_whole(
+    body: bytes, upstream: Dialect, caller: Dialect, context: ReplyContext
+) -> tuple[bytes, Usage | None]:
+    """Collect a stream into the whole reply that the caller asked for.
+
+    Errors: RelayError when the stream tells of a failure or does not finish.
+    """
+    frames = upstream.frame_decoder()
+    decoder = upstream.stream_decoder()
+    events: list[Event] = []
+    for frame in [*frames.feed(body), *frames.end()]:
+        events += decoder.feed(frame)
+    events += decoder.end()
+    reply = collect(events)
+    return caller.encode_reply(reply, context), reply.usage
+
+
+def interrupted() -> Failure:
+    """The upstream ended its stream before the reply was complete."""
+    return Failure(
+        kind=FailureKind.UPSTREAM_INTERRUPTED,
+        message="The upstream ended the stream before the reply was complete.",
+    )
+
+
+def _too_long() -> Failure:
+    return Failure(
+        kind=FailureKind.UPSTREAM_INTERRUPTED,
+        message=f"one stream event is longer than {MAX_FRAME_BYTES} bytes",
+    )
+
+
+def _blocks(data: bytes) -> list[tuple[bytes, Frame | None]]:
+    """Cut whole frames apart, each with what it says (None: a comment)."""
+    if b"\r" in data:
+        separator = b"\r\n\r\n" if b"\r\n\r\n" in data else b"\r\r"
+        if b"\n\n" in data and separator == b"\r\r":
+            separator = b"\n\n"
+    else:
+        separator = b"\n\n"
+    blocks: list[tuple[bytes, Frame | None]] = []
+    for piece in data.split(separator)[:-1]:
+        block = piece + separator
+        try:
+            frames = SseDecoder().feed(block)
+        except RelayError:
+            frames = []
+        blocks.append((block, frames[0] if frames else None))
+    return blocks

@@ -1,0 +1,1 @@
+"""What the gateway tells about itself: log lines now; metrics and traces later."""

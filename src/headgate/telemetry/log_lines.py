@@ -1,0 +1,89 @@
+"""Usage records as lines on a stream, written by a thread of their own.
+
+A terminal or pipe that does not read must never hold up a request, so records wait in a bounded
+queue; when it is full the oldest are dropped, and the next line says how many.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from datetime import UTC, datetime
+from typing import TextIO
+
+import msgspec
+
+from headgate.settlement.usage_record import UsageRecord
+
+_MOST_WAITING = 50_000
+_PERIOD_S = 0.2
+
+
+class LogLines:
+    """A `UsageSink`. Call `close()` to write what is left and end the thread."""
+
+    def __init__(self, stream: TextIO, *, as_json: bool) -> None:
+        self._stream = stream
+        self._written = json_line if as_json else text_line
+        self._waiting: deque[UsageRecord] = deque(maxlen=_MOST_WAITING)
+        self._taken = 0
+        self._lost = 0
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="log lines", daemon=True)
+        self._thread.start()
+
+    async def record(self, record: UsageRecord) -> None:
+        """Queue one record; never waits."""
+        if len(self._waiting) == _MOST_WAITING:
+            self._lost += 1
+        self._waiting.append(record)
+
+    def close(self) -> None:
+        """Write the rest and stop, waiting a second at most."""
+        self._closing.set()
+        self._thread.join(timeout=1.0)
+
+    def _run(self) -> None:
+        while not self._closing.wait(_PERIOD_S):
+            self._flush()
+        self._flush()
+
+    def _flush(self) -> None:
+        lines: list[str] = []
+        if self._lost:
+            lines.append(f"{self._lost} log lines were dropped: the log is not being read\n")
+            self._lost = 0
+        while self._waiting:
+            lines.append(self._written(self._waiting.popleft()))
+        if lines:
+            self._stream.write("".join(lines))
+            self._stream.flush()
+
+
+def json_line(record: UsageRecord) -> str:
+    """One record as one line of JSON."""
+    return msgspec.json.encode(record).decode() + "\n"
+
+
+def text_line(record: UsageRecord) -> str:
+    """One record as one line for a person."""
+    at = datetime.fromtimestamp(record.at_s, UTC).strftime("%H:%M:%S")
+    words = [at, str(record.status), record.operation, record.model]
+    if record.channel:
+        words.append(f"-> {record.channel}")
+    if len(record.attempts) > 1:
+        words.append(f"(attempt {len(record.attempts)})")
+    words.append(f"{record.latency_ms} ms")
+    if record.usage is not None:
+        words.append(f"in {record.usage.prompt} out {record.usage.output}")
+    if record.outcome != "done":
+        words.append(record.outcome)
+    if record.error:
+        words.append(_one_line(record.error))
+    words.append(record.request_id)
+    return " ".join(words) + "\n"
+
+
+def _one_line(text: str) -> str:
+    """Keep callers' and upstreams' texts from forging lines (S-72)."""
+    return "".join(c if c.isprintable() else " " for c in text)[:300]

@@ -1,0 +1,76 @@
+"""One attempt on the wire: ask, and have the answer's head, or a `Failure`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from urllib.parse import quote
+
+import msgspec
+
+from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.snapshot.facts import Timeouts
+from headgate.upstream.classify import DecodeError, classify
+from headgate.upstream.client_pool import ClientPool
+from headgate.upstream.http1 import HttpRequest, Origin, parse_url
+from headgate.upstream.response import UpstreamResponse
+
+_MOST_ERROR_BYTES = 1024 * 1024
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """What to ask, where, and how to read a refusal."""
+
+    url: str
+    model: str
+    query: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+    timeouts: Timeouts
+    proxy: str | None
+    decode_error: DecodeError
+    retry_client_errors: bool = False
+
+
+async def open_upstream(pool: ClientPool, ask: Ask, now_s: float) -> UpstreamResponse:
+    """Send the request; return once a successful head is there.
+
+    Errors: RelayError with what the upstream's error answer means, or what the network did.
+    """
+    origin, target = address(ask.url, ask.model, ask.query)
+    if ask.proxy is not None:
+        origin = origin._replace(proxy=ask.proxy)
+    request = HttpRequest("POST", origin, target, ask.headers, ask.body)
+    response = await pool.send(request, ask.timeouts)
+    if 200 <= response.status < 300:  # noqa: PLR2004 - the successful class
+        return response
+    raise RelayError(await _refusal(response, ask, now_s))
+
+
+@lru_cache(maxsize=4096)
+def address(url: str, model: str, query: str) -> tuple[Origin, str]:
+    """Fill the model into a URL and add the credential's query part."""
+    url = url.replace("{model}", quote(model, safe="-._~:@/"))
+    if query:
+        url += ("&" if "?" in url else "?") + query
+    return parse_url(url)
+
+
+async def _refusal(response: UpstreamResponse, ask: Ask, now_s: float) -> Failure:
+    try:
+        body = await response.read_all(_MOST_ERROR_BYTES)
+    except RelayError:
+        body = b""  # an error page that breaks off is still that error
+    if 300 <= response.status < 400:  # noqa: PLR2004 - redirects would carry the key elsewhere
+        return Failure(
+            kind=FailureKind.UPSTREAM_BAD_REPLY,
+            message=f"The upstream redirects ({response.status}); redirects are not followed.",
+        )
+    return classify(
+        response.status,
+        dict(response.headers),
+        body,
+        ask.decode_error,
+        now_s=now_s,
+        retry_client_errors=ask.retry_client_errors,
+    )
