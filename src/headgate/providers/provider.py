@@ -10,6 +10,7 @@ import msgspec
 
 Body = dict[str, Any]
 # A named pure change to an upstream body: (body, upstream model, alias) -> body. May edit in place.
+# Top-level values may still be `msgspec.Raw`, as the caller sent them.
 Quirk = Callable[[Body, str, str], Body]
 
 
@@ -31,18 +32,27 @@ class Auth(StrEnum):
     API_KEY = "api_key"  # api-key: KEY (Azure)
     QUERY_KEY = "query_key"  # ?key=KEY (Gemini)
     GOOG_API_KEY = "goog_api_key"  # x-goog-api-key: KEY (Gemini, keeps the key out of URLs)
-    BASIC_TOKEN = "basic_token"  # Basic base64("token:KEY") (Databricks)
+    BASIC_TOKEN = "basic_token"  # Basic base64("token:KEY") (Databricks)  # noqa: S105 - a scheme
     NONE = "none"
+
+
+class Root(msgspec.Struct, frozen=True):
+    """What a row's paths are appended to. `query` goes with every request, without the "?"."""
+
+    url: str
+    query: str = ""
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """One vendor.
 
     `chat_dialects` are the chat wires it speaks natively, best first. `paths` maps an operation
-    (for chat: a dialect name) to the path below `base_url`; `{model}` stands for the upstream
-    model. `gone` says what to use instead of a service that no longer exists. `unsupported` names
-    operations that exist elsewhere but not here, `missing` explains rows whose wire a later
-    release brings.
+    (for chat: a dialect name) to the path below the root; `{model}` stands for the upstream
+    model. `stream_paths` are for dialects that ask for a stream at another path. `root` makes the
+    root from the base URL that an operator wrote, in whichever of its usual forms; None: see
+    `roots.complete_url`. `fixed_models` stand in for a model list that the vendor does not give.
+    `retry_client_errors`: 400 and 413 may well succeed elsewhere. `gone` says what to use instead
+    of a service that no longer exists, `missing` which release brings the wire of this row.
     """
 
     name: str
@@ -50,7 +60,12 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     auth: Auth = Auth.BEARER
     chat_dialects: tuple[str, ...] = ("openai_chat",)
     paths: Mapping[str, str] = {}
+    stream_paths: Mapping[str, str] = {}
+    root: Callable[[str], Root] | None = None
     headers: tuple[tuple[str, str], ...] = ()
     quirks: tuple[Quirk, ...] = ()
+    fixed_models: tuple[str, ...] = ()
+    retry_client_errors: bool = False
+    gone: str = ""
     missing: str = ""
     docs: str = ""

@@ -1,0 +1,181 @@
+"""One row per provider: what uni-api's grammar can name, today.
+
+Facts: `providers.md` 1 (the big table), 4 and 10 (uni-api engines -> rows); `uni-api.md` 1.7.
+"""
+
+from __future__ import annotations
+
+from headgate.providers import roots
+from headgate.providers.provider import Auth, Operation, Provider
+from headgate.providers.quirks import databricks_thinking, without_penalties
+
+_OPENAI_PATHS = {
+    "openai_chat": "/chat/completions",
+    Operation.COMPLETIONS: "/completions",
+    Operation.EMBEDDINGS: "/embeddings",
+    Operation.MODERATIONS: "/moderations",
+    Operation.MODELS: "/models",
+}
+_AZURE_DEPLOYMENT = "/openai/deployments/{model}"
+_LATER = "comes with a later release of headgate; this release cannot use the channel"
+
+_ROWS = (
+    Provider(
+        name="openai",
+        base_url="https://api.openai.com/v1",
+        paths=_OPENAI_PATHS,
+        docs="https://platform.openai.com/docs/api-reference",
+    ),
+    Provider(name="openai-compatible", paths=_OPENAI_PATHS),
+    Provider(
+        name="openai-responses",
+        chat_dialects=(),
+        paths={path: url for path, url in _OPENAI_PATHS.items() if path != "openai_chat"},
+        missing=f"an upstream that speaks the Responses API {_LATER}",
+    ),
+    Provider(
+        name="openrouter",
+        base_url="https://openrouter.ai/api/v1",
+        paths=_OPENAI_PATHS,
+        docs="https://openrouter.ai/docs/api-reference",
+    ),
+    Provider(
+        name="xai",
+        base_url="https://api.x.ai/v1",
+        paths=_OPENAI_PATHS,
+        quirks=(without_penalties,),
+        docs="https://docs.x.ai/docs/api-reference",
+    ),
+    Provider(
+        name="github-models",
+        base_url="https://models.github.ai/inference",
+        paths=_OPENAI_PATHS,
+        fixed_models=(
+            "gpt-4o",
+            "gpt-4.1",
+            "gpt-4o-mini",
+            "o4-mini",
+            "o3",
+            "text-embedding-3-small",
+            "text-embedding-3-large",
+        ),
+        retry_client_errors=True,
+        gone="GitHub Models was retired on 2026-07-30: use another channel",
+        docs="https://docs.github.com/en/github-models",
+    ),
+    Provider(
+        name="anthropic",
+        base_url="https://api.anthropic.com/v1",
+        auth=Auth.X_API_KEY,
+        chat_dialects=("anthropic",),
+        paths={"anthropic": "/messages", Operation.MODELS: "/models"},
+        root=roots.anthropic,
+        headers=(("anthropic-version", "2023-06-01"),),
+        docs="https://docs.anthropic.com/en/api",
+    ),
+    Provider(
+        name="gemini",
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        auth=Auth.GOOG_API_KEY,
+        chat_dialects=("gemini",),
+        paths={
+            "gemini": "/models/{model}:generateContent",
+            Operation.EMBEDDINGS: "/models/{model}:batchEmbedContents",
+            Operation.MODELS: "/models",
+        },
+        stream_paths={"gemini": "/models/{model}:streamGenerateContent?alt=sse"},
+        root=roots.gemini,
+        docs="https://ai.google.dev/api",
+    ),
+    # The same wire on someone else's host, where the key in the URL is what uni-api's users have
+    # running; whether the header works there as well, nobody knows.
+    Provider(
+        name="gemini-compatible",
+        auth=Auth.QUERY_KEY,
+        chat_dialects=("gemini",),
+        paths={
+            "gemini": "/models/{model}:generateContent",
+            Operation.EMBEDDINGS: "/models/{model}:batchEmbedContents",
+            Operation.MODELS: "/models",
+        },
+        stream_paths={"gemini": "/models/{model}:streamGenerateContent?alt=sse"},
+        root=roots.gemini,
+    ),
+    Provider(
+        name="azure",
+        auth=Auth.API_KEY,
+        paths={
+            "openai_chat": f"{_AZURE_DEPLOYMENT}/chat/completions",
+            Operation.COMPLETIONS: f"{_AZURE_DEPLOYMENT}/completions",
+            Operation.EMBEDDINGS: f"{_AZURE_DEPLOYMENT}/embeddings",
+        },
+        root=roots.azure,
+        docs="https://learn.microsoft.com/en-us/azure/ai-services/openai/reference",
+    ),
+    Provider(
+        name="azure-models",
+        auth=Auth.API_KEY,
+        paths={"openai_chat": "/chat/completions", Operation.EMBEDDINGS: "/embeddings"},
+        root=roots.azure_models,
+        docs="https://learn.microsoft.com/en-us/rest/api/aifoundry/modelinference/",
+    ),
+    Provider(
+        name="azure-v1",
+        auth=Auth.API_KEY,
+        paths=_OPENAI_PATHS,
+        docs="https://learn.microsoft.com/en-us/azure/ai-services/openai/api-version-lifecycle",
+    ),
+    Provider(
+        name="databricks",
+        auth=Auth.BASIC_TOKEN,
+        paths={
+            "openai_chat": "/serving-endpoints/{model}/invocations",
+            Operation.EMBEDDINGS: "/serving-endpoints/{model}/invocations",
+        },
+        root=roots.host,
+        quirks=(databricks_thinking,),
+        docs="https://docs.databricks.com/aws/en/machine-learning/foundation-model-apis/api-reference",
+    ),
+    Provider(
+        name="cohere",
+        base_url="https://api.cohere.com",
+        paths={
+            "openai_chat": "/compatibility/v1/chat/completions",
+            Operation.EMBEDDINGS: "/compatibility/v1/embeddings",
+        },
+        root=roots.host,
+        docs="https://docs.cohere.com/docs/compatibility-api",
+    ),
+    Provider(
+        name="cloudflare",
+        base_url="https://api.cloudflare.com/client/v4/accounts/{account}/ai/",
+        paths={
+            "openai_chat": "/v1/chat/completions",
+            Operation.EMBEDDINGS: "/v1/embeddings",
+        },
+        root=roots.cloudflare,
+        docs="https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/",
+    ),
+    Provider(
+        name="vertex",
+        base_url="https://aiplatform.googleapis.com/",
+        auth=Auth.NONE,
+        chat_dialects=(),
+        missing=f"Google Vertex AI {_LATER}",
+    ),
+    Provider(name="bedrock", auth=Auth.NONE, chat_dialects=(), missing=f"Amazon Bedrock {_LATER}"),
+    Provider(
+        name="codex",
+        base_url="https://chatgpt.com/backend-api/codex",
+        auth=Auth.NONE,
+        chat_dialects=(),
+        missing=f"the ChatGPT Codex backend {_LATER}",
+    ),
+    Provider(
+        name="doubao-translate", chat_dialects=(), missing=f"Doubao's translation API {_LATER}"
+    ),
+    Provider(name="search", chat_dialects=(), missing=f"web search {_LATER}"),
+    Provider(name="media", chat_dialects=(), missing=f"images, audio and video {_LATER}"),
+)
+
+CATALOG = {row.name: row for row in _ROWS}
