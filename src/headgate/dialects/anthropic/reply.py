@@ -1,0 +1,265 @@
+"""Whole answers of the Messages API, their usage and their stop reasons, both ways.
+
+Source: platform.claude.com/docs/en/api/messages (response) and
+/build-with-claude/handling-stop-reasons; `providers.md` 8 and 9; `recordings.md` 5.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from headgate.base.failure import RelayError
+from headgate.dialects.anthropic.blocks import (
+    arguments_object,
+    decode_block,
+    encode_citation,
+    encode_source,
+    encode_thinking,
+    put_back,
+)
+from headgate.dialects.anthropic.errors import bad_reply, inspect_reply, parsed_object
+from headgate.dialects.anthropic.wire import NAME, Leftovers, Reader, by_place
+from headgate.dialects.dialect import ReplyContext
+from headgate.ir.reply import Choice, Finish, FinishReason, Reply
+from headgate.ir.request import (
+    Audio,
+    Image,
+    Json,
+    Opaque,
+    Part,
+    Refusal,
+    Text,
+    Thinking,
+    ToolCall,
+)
+from headgate.ir.usage import Usage, clamped
+
+# stop_reason -> our word, and the other way.
+STOP_REASONS: dict[str, FinishReason] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop_sequence",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "context_full",
+    "tool_use": "tool_calls",
+    "refusal": "refusal",
+    "pause_turn": "pause",
+    "compaction": "stop",
+}
+_WRITTEN: dict[FinishReason, str] = {
+    "stop": "end_turn",
+    "stop_sequence": "stop_sequence",
+    "length": "max_tokens",
+    "context_full": "model_context_window_exceeded",
+    "tool_calls": "tool_use",
+    "content_filter": "refusal",
+    "refusal": "refusal",
+    "pause": "pause_turn",
+    "malformed_tool_call": "end_turn",
+    "error": "end_turn",
+}
+_COUNTS = (
+    "input_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "output_tokens",
+)
+
+
+class _UsageOnly(msgspec.Struct):
+    usage: dict[str, Any] | None = None
+
+
+_USAGE_DECODER = msgspec.json.Decoder(_UsageOnly)
+
+
+def decode_reply(body: bytes) -> Reply:
+    """Read a whole answer. Errors: RelayError, UPSTREAM_BAD_REPLY or what an error object says."""
+    failure = inspect_reply(body)
+    if failure is not None:
+        raise RelayError(failure)
+    reader = Reader(parsed_object(body))
+    try:
+        return _decode(reader)
+    except RelayError as error:
+        raise RelayError(bad_reply(error.failure.message)) from None
+
+
+def _decode(reader: Reader) -> Reply:
+    left = Leftovers()
+    blocks = reader.items("content")
+    parts = tuple(decode_block(b, f"content[{i}]", left) for i, b in enumerate(blocks))
+    usage = reader.mapping("usage")
+    finish = decode_finish(reader.text("stop_reason"), reader.text("stop_sequence"), parts)
+    reply = Reply(
+        reply_id=reader.text("id") or "",
+        model=reader.text("model") or "",
+        choices=(Choice(parts=parts, finish=finish),),
+        usage=None if usage is None else decode_usage(usage),
+        service_tier=None if usage is None else decode_tier(usage),
+    )
+    reader.rest.pop("type", None)
+    reader.rest.pop("role", None)
+    left.add("", {key: value for key, value in reader.rest.items() if value is not None})
+    return msgspec.structs.replace(reply, extras=left.extras())
+
+
+def decode_finish(
+    stop_reason: str | None, stop_sequence: str | None, parts: Iterable[Part]
+) -> Finish:
+    """Read why the answer ended; a vendor that forgets to say `tool_use` is put right."""
+    reason = STOP_REASONS.get(stop_reason or "end_turn", "stop")
+    if reason == "stop" and any(isinstance(part, ToolCall) for part in parts):
+        reason = "tool_calls"
+    return Finish(reason=reason, raw_reason=stop_reason or "", stop_sequence=stop_sequence)
+
+
+def encode_stop_reason(finish: Finish) -> str:
+    """Write why the answer ended, in the vendor's own word where there was one."""
+    if STOP_REASONS.get(finish.raw_reason) == finish.reason:
+        return finish.raw_reason
+    return _WRITTEN[finish.reason]
+
+
+def decode_usage(wire: Mapping[str, Any]) -> Usage:
+    """Read a Messages API `usage` object.
+
+    Shape:  {"input_tokens": int, "cache_read_input_tokens": int, ...}, keys optional.
+    Units:  tokens. `input_tokens` excludes both cache counts, so the parts just add up. Inner
+            calls (`iterations`: compaction, advisors) are billed as well, but the counts on top
+            need not contain them; the greater of count and sum is what was consumed.
+    Errors: none; a missing count is zero, a lie is clamped.
+    """
+    calls = wire.get("iterations")
+    inner = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    read, cached, written, output = (
+        max(clamped(wire.get(name)), sum(clamped(call.get(name)) for call in inner))
+        for name in _COUNTS
+    )
+    by_age = _object(wire, "cache_creation")
+    hour = clamped(by_age.get("ephemeral_1h_input_tokens"))
+    written = max(written, hour + clamped(by_age.get("ephemeral_5m_input_tokens")))
+    thought = clamped(_object(wire, "output_tokens_details").get("thinking_tokens"))
+    return Usage(
+        input=read,
+        cache_read=cached,
+        cache_write=written,
+        output=output,
+        cache_write_1h=hour,
+        reasoning=min(thought, output),
+        web_searches=clamped(_object(wire, "server_tool_use").get("web_search_requests")),
+    )
+
+
+def encode_usage(usage: Usage | None, service_tier: str | None = None) -> Json:
+    """Write a `usage` object; SDKs need one even where nothing is known."""
+    counts = usage or Usage()
+    wire: Json = {
+        "input_tokens": counts.input,
+        "cache_creation_input_tokens": counts.cache_write,
+        "cache_read_input_tokens": counts.cache_read,
+        "output_tokens": counts.output,
+    }
+    if counts.cache_write:
+        wire["cache_creation"] = {
+            "ephemeral_5m_input_tokens": max(counts.cache_write - counts.cache_write_1h, 0),
+            "ephemeral_1h_input_tokens": counts.cache_write_1h,
+        }
+    if counts.reasoning:
+        wire["output_tokens_details"] = {"thinking_tokens": counts.reasoning}
+    if counts.web_searches:
+        wire["server_tool_use"] = {"web_search_requests": counts.web_searches}
+    if service_tier is not None:
+        wire["service_tier"] = "standard" if service_tier == "default" else service_tier
+    return wire
+
+
+def decode_tier(usage: Mapping[str, Any]) -> str | None:
+    """Read which tier served the request."""
+    tier = usage.get("service_tier")
+    if not isinstance(tier, str):
+        return None
+    return "default" if tier == "standard" else tier
+
+
+def read_usage(body: bytes) -> Usage | None:
+    """Read the usage of a whole answer that is passed through. None if it tells none."""
+    try:
+        usage = _USAGE_DECODER.decode(body).usage
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if usage is None else decode_usage(usage)
+
+
+def encode_reply(reply: Reply, context: ReplyContext) -> bytes:
+    """Write a whole answer; of several choices the first, for there is only one here."""
+    choice = reply.choices[0] if reply.choices else None
+    parts = choice.parts if choice is not None else ()
+    finish = choice.finish if choice is not None else Finish(reason="stop")
+    leftovers = by_place(reply.extras.get(NAME, {}))
+    content = []
+    for index, part in enumerate(parts):
+        block = encode_part(part)
+        if block is not None:
+            put_back(block, f"content[{index}]", leftovers)
+            content.append(block)
+    body: Json = {
+        "id": reply.reply_id or context.reply_id,
+        "type": "message",
+        "role": "assistant",
+        "model": reply.model or context.model,
+        "content": content,
+        "stop_reason": encode_stop_reason(finish),
+        "stop_sequence": finish.stop_sequence,
+        "usage": encode_usage(reply.usage, reply.service_tier),
+    }
+    return msgspec.json.encode({**leftovers.get("", {}), **body})
+
+
+def encode_part(part: Part) -> Json | None:
+    """Write a part of an answer. None for what has no form here (another vendor's own blocks)."""
+    match part:
+        case Text():
+            return _encode_text(part)
+        case Refusal(text=text):
+            return {"type": "text", "text": text}
+        case Thinking():
+            return encode_thinking(part)
+        case ToolCall():
+            return {
+                "type": "tool_use",
+                "id": part.call_id,
+                "name": part.name,
+                "input": call_input(part.arguments, part.custom),
+            }
+        case Image(source=source):
+            found = encode_source(source)
+            return None if found is None else {"type": "image", "source": found}
+        case Audio(transcript=transcript) if transcript:
+            return {"type": "text", "text": transcript}
+        case Opaque(dialect=dialect, block=block) if dialect == NAME:
+            return dict(block)
+    return None
+
+
+def call_input(arguments: str, custom: bool) -> Json:
+    """Write a call's arguments as the object that `input` must be."""
+    if custom:
+        return {"input": arguments}
+    found = arguments_object(arguments)
+    return {"arguments": arguments} if found is None else found
+
+
+def _encode_text(part: Text) -> Json:
+    block: Json = {"type": "text", "text": part.text}
+    citations = [c for c in map(encode_citation, part.citations) if c is not None]
+    if citations:
+        block["citations"] = citations
+    return block
+
+
+def _object(wire: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = wire.get(key)
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,98 @@
+"""JSON Schemas as the Messages API takes them, for structured answers and for tools.
+
+What it refuses is moved into the description, where the model still reads it, as the vendor's own
+SDK does.
+
+Source: platform.claude.com/docs/en/build-with-claude/structured-outputs (JSON Schema limitations).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headgate.dialects.anthropic.wire import compact
+from headgate.ir.request import Json
+
+EMPTY: Json = {"type": "object", "properties": {}}
+
+_REFUSED = frozenset(
+    [
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+        *("minLength", "maxLength"),
+        *("maxItems", "uniqueItems", "contains", "minContains", "maxContains", "unevaluatedItems"),
+        *("minProperties", "maxProperties", "patternProperties", "propertyNames"),
+        *("dependentRequired", "dependentSchemas", "unevaluatedProperties"),
+        *("if", "then", "else", "not"),
+    ]
+)
+_FORMATS = frozenset(
+    ["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"]
+)
+_SCHEMA_MAPS = ("properties", "$defs", "definitions")
+_SCHEMA_LISTS = ("anyOf", "allOf", "oneOf", "prefixItems")
+_UNIONS = ("anyOf", "allOf", "oneOf")
+
+
+def strict_schema(schema: Json) -> tuple[Json, bool]:
+    """Write a schema in the subset that structured output takes, and tell if anything changed.
+
+    Every object is closed (`additionalProperties: false`); limits on numbers, texts and arrays
+    become words.
+    """
+    cleaned = _strict(schema)
+    return cleaned, cleaned != schema
+
+
+def object_schema(schema: Json | None) -> tuple[Json, bool]:
+    """Write a tool's schema: an object, without a union at its top. Tells if it was weakened."""
+    if not schema:
+        return EMPTY, False
+    kept = {key: value for key, value in schema.items() if key not in _UNIONS}
+    weakened = len(kept) != len(schema)
+    if kept.get("type", "object") != "object":
+        return EMPTY, True
+    return {"type": "object", **kept}, weakened
+
+
+def _strict(schema: Json) -> Json:
+    kept: Json = {}
+    refused: Json = {}
+    for key, value in schema.items():
+        if _is_refused(key, value):
+            refused[key] = value
+        elif key in _SCHEMA_MAPS and isinstance(value, dict):
+            kept[key] = {name: _strict_or_same(inner) for name, inner in value.items()}
+        elif key in _SCHEMA_LISTS and isinstance(value, list):
+            # oneOf is not known; anyOf is the nearest that is.
+            kept["anyOf" if key == "oneOf" else key] = [_strict_or_same(inner) for inner in value]
+        elif key == "items":
+            kept[key] = _strict_or_same(value)
+        else:
+            kept[key] = value
+    if "properties" in kept or _allows_objects(kept):
+        open_schema = kept.get("additionalProperties", False)
+        if open_schema is not False:
+            refused["additionalProperties"] = open_schema
+        kept["additionalProperties"] = False
+    if refused:
+        told = ", ".join(f"{key}: {compact(value)}" for key, value in refused.items())
+        description = kept.get("description")
+        kept["description"] = f"{description}\n\n{{{told}}}" if description else f"{{{told}}}"
+    return kept
+
+
+def _strict_or_same(value: Any) -> Any:
+    return _strict(value) if isinstance(value, dict) else value
+
+
+def _is_refused(key: str, value: Any) -> bool:
+    if key == "format":
+        return not isinstance(value, str) or value not in _FORMATS
+    if key == "minItems":
+        return value not in (0, 1)
+    return key in _REFUSED
+
+
+def _allows_objects(schema: Json) -> bool:
+    kinds = schema.get("type")
+    return kinds == "object" or (isinstance(kinds, list) and "object" in kinds)

@@ -1,0 +1,179 @@
+"""How much Claude is to think: effort, budget, adaptive, and uni-api's `-think-N` aliases.
+
+Older models take a token budget, newer ones decide themselves and take an effort; the table in
+`models.py` says which. Rules of the API kept here: a budget is at least 1024 and below
+`max_tokens`, and thinking excludes a forced tool choice.
+
+Source: platform.claude.com/docs/en/build-with-claude (extended-thinking, adaptive-thinking,
+effort); aliases: `uni-api.md` 1.11.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from headgate.dialects.anthropic.models import ModelRules
+from headgate.ir.loss import Losses
+from headgate.ir.request import Effort, Json, Reasoning
+
+SMALLEST_BUDGET = 1024
+_SUFFIX_BUDGET = 4096
+_NAMED_BUDGET = re.compile(r"think(?:ing)?-(\d{1,9})$")
+_LAST_NUMBER = re.compile(r"-(\d{1,9})$")
+_ORDER: tuple[Effort, ...] = ("minimal", "low", "medium", "high", "xhigh", "max")
+_BUDGETS: dict[Effort, int] = {
+    "minimal": 1024,
+    "low": 2048,
+    "medium": 8192,
+    "high": 16384,
+    "xhigh": 24576,
+    "max": 32000,
+}
+
+
+class Thoughts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is written about thinking. `thinking` and `effort` are the wire's values, or absent."""
+
+    max_tokens: int
+    thinking: Json | None = None
+    effort: str | None = None
+
+    @property
+    def on(self) -> bool:
+        """Does this ask the model to think?"""
+        return self.thinking is not None and self.thinking["type"] != "disabled"
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What else of the request thinking must get along with."""
+
+    max_tokens: int | None
+    forced_tool: bool
+    unsigned_tool_turn: bool  # the open tool call came without the thoughts that led to it
+
+
+def suffix_reasoning(alias: str, max_tokens: int) -> Reasoning | None:
+    """Read what an alias such as `sonnet-think-2048` asks for. None without "think" in it.
+
+    A number right after `think-` is the budget; another number at the end counts if it can be a
+    budget at all (it may be a version or a date).
+    """
+    if "think" not in alias:
+        return None
+    if named := _NAMED_BUDGET.search(alias):
+        return Reasoning(budget_tokens=max(int(named[1]), SMALLEST_BUDGET))
+    last = _LAST_NUMBER.search(alias)
+    if last and SMALLEST_BUDGET <= int(last[1]) < max_tokens:
+        return Reasoning(budget_tokens=int(last[1]))
+    return Reasoning(budget_tokens=_SUFFIX_BUDGET)
+
+
+def encode_reasoning(
+    reasoning: Reasoning | None, rules: ModelRules, limits: Limits, losses: Losses
+) -> Thoughts:
+    """Write the wish in the form that the model takes, with a `max_tokens` that leaves room."""
+    without = Thoughts(max_tokens=limits.max_tokens or rules.max_tokens)
+    if reasoning is None:
+        return without
+    if reasoning.effort == "none":
+        return _switched_off(without, rules, losses)
+    wish = "reasoning_effort" if reasoning.budget_tokens is None else "thinking.budget_tokens"
+    if rules.thinking == "none":
+        losses.dropped(wish, "this model does not think")
+        return without
+    if limits.forced_tool and rules.thinking != "always":
+        losses.dropped(wish, "a forced tool choice excludes thinking")
+        return without
+    if _takes_budget(reasoning, rules):
+        if limits.unsigned_tool_turn:
+            losses.dropped(wish, "the open tool call has no signed thinking before it")
+            return without
+        return _with_budget(reasoning, rules, limits, losses)
+    return _adaptive(reasoning, rules, without.max_tokens, losses)
+
+
+def _switched_off(without: Thoughts, rules: ModelRules, losses: Losses) -> Thoughts:
+    if rules.thinking == "always":
+        losses.changed("reasoning_effort", "this model always thinks; sent as low")
+        return msgspec.structs.replace(without, effort="low")
+    if rules.thinking == "none" or not rules.disabled_allowed:
+        return without
+    return msgspec.structs.replace(without, thinking={"type": "disabled"})
+
+
+def _takes_budget(reasoning: Reasoning, rules: ModelRules) -> bool:
+    if rules.thinking == "budget":
+        return True
+    return reasoning.budget_tokens is not None and rules.budget_allowed
+
+
+def _with_budget(
+    reasoning: Reasoning, rules: ModelRules, limits: Limits, losses: Losses
+) -> Thoughts:
+    wanted = reasoning.budget_tokens
+    if wanted is None:
+        wanted = _BUDGETS[reasoning.effort or "medium"]
+    budget, max_tokens = _fitted(max(wanted, SMALLEST_BUDGET), limits.max_tokens, rules, losses)
+    known = reasoning.budget_tokens is not None and reasoning.effort in rules.efforts
+    return Thoughts(
+        max_tokens=max_tokens,
+        thinking=_shown({"type": "enabled", "budget_tokens": budget}, reasoning.visible),
+        effort=reasoning.effort if known else None,
+    )
+
+
+def _fitted(
+    budget: int, max_tokens: int | None, rules: ModelRules, losses: Losses
+) -> tuple[int, int]:
+    """Bring the budget below `max_tokens`.
+
+    The caller's bound on the whole output is kept where half of it is enough to think with; only
+    a bound that leaves no room for any thinking is raised.
+    """
+    if max_tokens is None:
+        fits = budget < rules.max_tokens
+        return budget, rules.max_tokens if fits else budget + rules.max_tokens
+    if budget < max_tokens:
+        return budget, max_tokens
+    if max_tokens > SMALLEST_BUDGET:
+        smaller = max(SMALLEST_BUDGET, max_tokens // 2)
+        losses.changed("thinking.budget_tokens", f"{smaller}, to stay below max_tokens")
+        return smaller, max_tokens
+    raised = SMALLEST_BUDGET + max_tokens
+    losses.changed("max_tokens", f"{raised}, to leave room for thinking")
+    return SMALLEST_BUDGET, raised
+
+
+def _adaptive(reasoning: Reasoning, rules: ModelRules, max_tokens: int, losses: Losses) -> Thoughts:
+    wanted, visible = reasoning.effort, reasoning.visible
+    if wanted is None and reasoning.budget_tokens is not None:
+        wanted = _effort_of(reasoning.budget_tokens)
+        losses.changed("thinking.budget_tokens", f"sent as effort {wanted}")
+        # A budget has always shown the thoughts; these models keep them back unless asked.
+        visible = True if visible is None else visible
+    effort = None if wanted is None else _nearest(wanted, rules.efforts)
+    if effort != wanted:
+        losses.changed("reasoning_effort", f"sent as {effort}")
+    return Thoughts(
+        max_tokens=max_tokens, thinking=_shown({"type": "adaptive"}, visible), effort=effort
+    )
+
+
+def _shown(thinking: Json, visible: bool | None) -> Json:
+    if visible is None:
+        return thinking
+    return {**thinking, "display": "summarized" if visible else "omitted"}
+
+
+def _effort_of(budget: int) -> Effort:
+    """Find the greatest effort whose budget is not above this one; at least low."""
+    return max((e for e in _ORDER[1:] if _BUDGETS[e] <= budget), key=_ORDER.index, default="low")
+
+
+def _nearest(wanted: Effort, known: tuple[Effort, ...]) -> Effort | None:
+    """Find the greatest known effort that is not above the wanted one, else the least."""
+    rank = _ORDER.index(wanted)
+    below = [effort for effort in known if _ORDER.index(effort) <= rank]
+    return below[-1] if below else next(iter(known), None)
