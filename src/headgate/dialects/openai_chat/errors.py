@@ -1,0 +1,352 @@
+"""Errors of the OpenAI family: reading everybody's, writing OpenAI's.
+
+Sources: platform.openai.com/docs/guides/error-codes; the shapes that vendors really send are in
+`recordings.md` 5.10, what their words mean in `providers.md` 7.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from headgate.base.failure import Failure, FailureKind
+from headgate.base.frames import Frame
+from headgate.base.secrets import mask
+from headgate.dialects.dialect import UpstreamError
+from headgate.dialects.framing.sse import frame_bytes
+from headgate.dialects.openai_chat.wire import decode_object, glance
+from headgate.ir.request import Json
+
+EMPTY = "Upstream server returned an empty response."
+_MAX_MESSAGE_CHARS = 4_000
+
+# ------------------------------------------------------------------------- reading
+
+
+def decode_error(body: Mapping[str, Any]) -> UpstreamError | None:
+    """Read an error object in any of the shapes in use.
+
+    Shape:  {"error": {...} | "text"}, {"detail": "text" | [...]}, {"message", "code"...},
+            {"base_resp": {"status_code", "status_msg"}}, {"error_code", "error_msg"},
+            {"errors": [{"message"}]}.
+    Errors: None when this is not an error (an answer, or something else).
+    """
+    error = body.get("error")
+    if isinstance(error, dict) and error:
+        return _nested(error, body)
+    if isinstance(error, str) and error:
+        return _error(message=error, kind=body.get("error_type"), code=body.get("code"))
+    base = body.get("base_resp")
+    if isinstance(base, dict) and base.get("status_code"):
+        return _error(message=base.get("status_msg"), code=base["status_code"])
+    if body.get("choices"):
+        return None
+    if (code := body.get("error_code")) is not None:
+        return _error(message=body.get("error_msg") or body.get("message"), code=code)
+    if (detail := body.get("detail")) is not None:
+        return _error(message=_detail_text(detail) or body.get("title"), status=body.get("status"))
+    match body.get("errors"):
+        case [{"message": str(text), **rest}, *_]:
+            return _error(message=text, code=rest.get("code"))
+    return _flat(body)
+
+
+def _nested(error: Mapping[str, Any], body: Mapping[str, Any]) -> UpstreamError:
+    inner = error.get("innererror")
+    code = error.get("code")
+    if isinstance(inner, dict) and inner.get("code"):  # Azure: the filter's own word is inside
+        code = inner["code"]
+    return _error(
+        message=error.get("message") or _raw_text(error) or body.get("message"),
+        kind=error.get("type") or error.get("status"),
+        code=code,
+        param=error.get("param"),
+        status=error.get("status_code") or error.get("status") or error.get("code"),
+        retry_after_s=error.get("resets_in_seconds"),
+    )
+
+
+def _flat(body: Mapping[str, Any]) -> UpstreamError | None:
+    """Read Mistral's, Cerebras', iFlytek's and SiliconFlow's errors, which have no inner object."""
+    message = body.get("message") or body.get("msg")
+    code = body.get("code")
+    if not isinstance(message, str) or code in (0, "0", 200):
+        return None
+    return _error(
+        message=message,
+        kind=body.get("type") or body.get("error_type"),
+        code=code,
+        param=body.get("param"),
+        status=body.get("raw_status_code") or body.get("status") or code,
+    )
+
+
+def _error(
+    *,
+    message: object = None,
+    kind: object = None,
+    code: object = None,
+    param: object = None,
+    status: object = None,
+    retry_after_s: object = None,
+) -> UpstreamError:
+    text = mask(message)[:_MAX_MESSAGE_CHARS] if isinstance(message, str) else ""
+    is_wait = isinstance(retry_after_s, int) and not isinstance(retry_after_s, bool)
+    return UpstreamError(
+        message=text,
+        kind=_word(kind),
+        code=_word(code),
+        param=_word(param),
+        status=_status(status),
+        retry_after_s=retry_after_s if is_wait else _told_wait(text),  # type: ignore[arg-type]  # is_wait says int
+    )
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    return str(value)[:200]
+
+
+def _status(value: object) -> int | None:
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value[:4])
+    if isinstance(value, int) and 400 <= value <= 599:
+        return value
+    return None
+
+
+def _raw_text(error: Mapping[str, Any]) -> object:
+    metadata = error.get("metadata")
+    return metadata.get("raw") if isinstance(metadata, dict) else None
+
+
+def _detail_text(detail: object) -> str:
+    """Say FastAPI's validation details, or a plain text, in one line."""
+    if isinstance(detail, str):
+        return detail
+    if isinstance(detail, dict):
+        return str(detail.get("message") or detail.get("msg") or "")
+    if not isinstance(detail, list):
+        return ""
+    lines = []
+    for entry in detail:
+        if isinstance(entry, dict):
+            place = ".".join(str(step) for step in entry.get("loc") or ())
+            lines.append(f"{place}: {entry.get('msg', '')}" if place else str(entry.get("msg", "")))
+        elif isinstance(entry, str):
+            lines.append(entry)
+    return "; ".join(lines)
+
+
+_WAIT = re.compile(
+    r"(?:try again in|retry after|retry in)\s+(?:(\d+)\s*m(?:in\w*)?\s*)?"
+    r"(?:(\d+(?:\.\d+)?)\s*(ms|s))?",
+    re.IGNORECASE,
+)
+
+
+def _told_wait(message: str) -> float | None:
+    """Find "try again in 1m20s", "retry after 30 seconds" and the like."""
+    found = _WAIT.search(message)
+    if found is None or not (found[1] or found[2]):
+        return None
+    seconds = float(found[2] or 0)
+    if (found[3] or "").lower() == "ms":
+        seconds /= 1000
+    return 60.0 * int(found[1] or 0) + seconds
+
+
+# --------------------------------------------------------------- errors inside a 200
+
+_K = FailureKind
+# In this order: the first row with a word in code, type or message counts (`providers.md` 7.2).
+_BY_WORD: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
+    (
+        _K.CONTEXT_TOO_LONG,
+        re.compile(
+            r"context.?length|prompt is too long|input (is )?too long|context window exceeds"
+            r"|maximum prompt length|exceed_context_size|tokens_too_long"
+        ),
+    ),
+    (
+        _K.CONTENT_REFUSED,
+        re.compile(
+            r"content.?filter|content.policy|responsibleai|data.?inspection.?failed"
+            r"|sensitive.?content|content exists risk|usage guidelines|unsafe_request"
+        ),
+    ),
+    (
+        _K.UPSTREAM_QUOTA,
+        re.compile(
+            r"insufficient.?(quota|balance|credits)|exceeded_current_quota|arrear|overdue"
+            r"|billing|usage limit|spending limit|credit balance|余额不足|欠费"
+        ),
+    ),
+    (
+        _K.UPSTREAM_KEY_REFUSED,
+        re.compile(
+            r"invalid.?api.?key|incorrect api key|api key not valid|account_deactivated"
+            r"|authentication_error|unauthorized|invalid_authentication"
+        ),
+    ),
+    (_K.UPSTREAM_RATE_LIMITED, re.compile(r"rate.?limit|too many requests|throttl")),
+    (_K.UPSTREAM_OVERLOADED, re.compile(r"overload|capacity|unavailable|server.?busy")),
+)
+_BY_STATUS: dict[int, FailureKind] = {
+    400: _K.INVALID_REQUEST,
+    401: _K.UPSTREAM_KEY_REFUSED,
+    402: _K.UPSTREAM_QUOTA,
+    403: _K.UPSTREAM_FORBIDDEN,
+    404: _K.UPSTREAM_NOT_FOUND,
+    413: _K.INVALID_REQUEST,
+    422: _K.INVALID_REQUEST,
+    429: _K.UPSTREAM_RATE_LIMITED,
+    503: _K.UPSTREAM_OVERLOADED,
+    529: _K.UPSTREAM_OVERLOADED,
+}
+
+
+def failure_of(error: UpstreamError) -> Failure:
+    """Classify an error that came inside a 200, where no HTTP status speaks for it."""
+    said = f"{error.code} {error.kind} {error.message}".lower()
+    kind = next((kind for kind, words in _BY_WORD if words.search(said)), None)
+    if kind is None and error.status is not None:
+        kind = _BY_STATUS.get(error.status)
+    return Failure(
+        kind=kind or _K.UPSTREAM_ERROR,
+        message=error.message or "the upstream reported an error without a message",
+        status=error.status,
+        code=error.code or None,
+        param=error.param or None,
+        retry_after_s=error.retry_after_s,
+    )
+
+
+def bad_reply(message: str) -> Failure:
+    """Say that the upstream's answer is not an answer."""
+    return Failure(kind=_K.UPSTREAM_BAD_REPLY, message=message)
+
+
+# Finish reasons that say that the vendor broke, not the model's own end (`providers.md` 9.2).
+BROKEN_REASONS = frozenset(
+    {"error", "network_error", "insufficient_system_resource", "abort", "repetition"}
+)
+# Without content these are answers all the same: the budget went into hidden thinking, or the
+# filter took everything.
+_MAY_BE_EMPTY = frozenset(
+    {
+        *("length", "max_tokens", "maximum_tokens", "MAX_TOKENS", "model_length"),
+        *("context_length", "model_context_window_exceeded"),
+        *("content_filter", "content_filtered", "sensitive", "risk", "refusal"),
+    }
+)
+
+
+def inspect_first(frame: Frame) -> Failure | None:
+    """Tell whether a first frame begins no answer: an error, an immediate end, or no JSON."""
+    data = frame.data.strip()
+    if data == b"[DONE]":
+        return bad_reply(EMPTY)
+    try:
+        seen = glance(data)
+    except msgspec.DecodeError:
+        return _strange(data, "stream")
+    if frame.event == "error" or not seen.choices:
+        failure = _reported(data)
+        if failure is not None or frame.event == "error":
+            return failure or bad_reply("the upstream sent an error event without an error")
+        return None  # a prelude (Azure's prompt filter results) or a usage chunk
+    if seen.has_error and (failure := _reported(data)) is not None:
+        return failure
+    choice = seen.choices[0]
+    if not choice.finish_reason or choice.finish_reason == "null" or choice.says_something:
+        return None
+    return _empty(choice.finish_reason)
+
+
+def inspect_reply(body: bytes) -> Failure | None:
+    """Tell whether a whole body is no answer: an error inside a 200, HTML, or nothing at all."""
+    try:
+        seen = glance(body)
+    except msgspec.DecodeError:
+        return _strange(body, "body")
+    if (seen.has_error or not seen.choices) and (failure := _reported(body)) is not None:
+        return failure
+    if not seen.choices:
+        return bad_reply(EMPTY)
+    if any(choice.says_something for choice in seen.choices):
+        return None
+    return _empty(seen.choices[0].finish_reason or "")
+
+
+def _empty(finish_reason: str) -> Failure | None:
+    if finish_reason in _MAY_BE_EMPTY:
+        return None
+    if finish_reason in BROKEN_REASONS:
+        return Failure(
+            kind=_K.UPSTREAM_OVERLOADED, message=f"the upstream gave up: {finish_reason}"
+        )
+    return bad_reply(EMPTY)
+
+
+def _reported(data: bytes) -> Failure | None:
+    error = decode_error(decode_object(data) or {})
+    return None if error is None else failure_of(error)
+
+
+def _strange(data: bytes, what: str) -> Failure:
+    """Say what came instead of the JSON object of a reply."""
+    if (found := decode_object(data)) is not None:
+        error = decode_error(found)
+        return failure_of(error) if error else bad_reply("the upstream's reply has a strange shape")
+    if data.lstrip()[:1] == b"<":
+        return bad_reply("the upstream answered with a web page instead of JSON")
+    if not data.strip():
+        return bad_reply(EMPTY)
+    return bad_reply(f"the upstream's {what} is not JSON")
+
+
+# ------------------------------------------------------------------------- writing
+
+
+def _type_word(failure: Failure) -> str:
+    if failure.kind in (_K.UPSTREAM_QUOTA, _K.BALANCE_EXHAUSTED):
+        return "insufficient_quota"
+    match failure.http_status:
+        case 401:
+            return "authentication_error"
+        case 403:
+            return "permission_error"
+        case 429:
+            return "rate_limit_error"
+        case status if status < 500:
+            return "invalid_request_error"
+        case _:
+            return "server_error"
+
+
+def encode_error(failure: Failure, request_id: str) -> Json:
+    """Write OpenAI's error body; an upstream's own (same dialect) is kept, with our request id."""
+    own: Json = {
+        "message": failure.message,
+        "type": _type_word(failure),
+        "param": failure.param,
+        "code": failure.code or failure.rule.code,
+    }
+    body: Json = {"error": own}
+    if failure.upstream_body is not None:
+        told = decode_object(failure.upstream_body) or {}
+        if isinstance(told.get("error"), dict):
+            body = {**told, "error": {**own, **told["error"]}}
+    if request_id:
+        body["error"]["request_id"] = request_id
+    return body
+
+
+def encode_error_event(failure: Failure, request_id: str) -> bytes:
+    """Write the error as the last chunk of a stream; no [DONE] follows it."""
+    return frame_bytes(msgspec.json.encode(encode_error(failure, request_id)))

@@ -1,0 +1,157 @@
+"""Reasoning and its proofs, on a wire that has no standard place for them.
+
+- Thinking goes as `reasoning_content`; what is signed or encrypted also as `reasoning_details`, in
+  OpenRouter's form, so that a client can give it back (openrouter.ai/docs: reasoning tokens).
+- Gemini's signature on a tool call travels inside the call's id, as in uni-api:
+  `call_<base64url(signature)>.<suffix>` (`uni-api.md` 4.5).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from headgate.base.ids import new_id
+from headgate.dialects.openai_chat.wire import decode_object
+from headgate.ir.request import Json, Signature, Thinking, ToolCall
+
+NAME = "openai_chat"
+
+_FORMAT_BY_ORIGIN = {"anthropic": "anthropic-claude-v1", "gemini": "google-gemini-v1"}
+_ORIGIN_BY_FORMAT = {form: origin for origin, form in _FORMAT_BY_ORIGIN.items()}
+_PLAIN_KEYS = frozenset({"type", "text", "data", "signature", "format", "index", "id"})
+
+# ------------------------------------------------------------------- reasoning details
+
+
+def thinking_of(text: str, details: Iterable[Json]) -> list[Thinking]:
+    """Read the reasoning of one message.
+
+    Shape:  `details` entries are {"type": "reasoning.text", "text", "signature"?},
+            {"type": "reasoning.summary", "summary"} or {"type": "reasoning.encrypted", "data"},
+            each with "format" and "index"; they repeat `text`, which counts where they have none.
+    """
+    parts = [part for detail in details if (part := thinking_of_detail(detail)) is not None]
+    if text and not any(part.text for part in parts):
+        proof = next((part for part in parts if not part.redacted), None)
+        if proof is not None:  # the text came apart from its signature
+            parts.remove(proof)
+        signature = None if proof is None else proof.signature
+        return [Thinking(text=text, signature=signature), *parts]
+    return _joined_unsigned(parts)
+
+
+def thinking_of_detail(detail: Json) -> Thinking | None:
+    """Read one entry of `reasoning_details`; None if it holds nothing."""
+    text = detail.get("text") or detail.get("summary") or ""
+    if not isinstance(text, str):
+        return None
+    if detail.get("type") == "reasoning.encrypted" and detail.get("data"):
+        return Thinking(redacted=True, signature=_signature(detail, "data"))
+    if detail.get("signature"):
+        return Thinking(text=text, signature=_signature(detail, "signature"))
+    return Thinking(text=text) if text else None
+
+
+def _joined_unsigned(parts: Sequence[Thinking]) -> list[Thinking]:
+    """Join neighbouring unsigned texts: OpenRouter gives summaries paragraph by paragraph."""
+    joined: list[Thinking] = []
+    for part in parts:
+        if joined and part.signature is None and joined[-1].signature is None:
+            joined[-1] = Thinking(text=joined[-1].text + part.text)
+        else:
+            joined.append(part)
+    return joined
+
+
+def _signature(detail: Json, key: str) -> Signature:
+    """Take the proof out of an entry.
+
+    Anthropic's and Gemini's own come out bare, for those dialects. Others are kept with their
+    whole entry, because OpenRouter wants `id` and `format` back unchanged.
+    """
+    origin = _ORIGIN_BY_FORMAT.get(str(detail.get("format")))
+    is_plain = detail.keys() <= _PLAIN_KEYS and not detail.get("id")
+    if origin is not None and is_plain:
+        return Signature(origin, str(detail[key]))
+    kept = {name: value for name, value in detail.items() if name not in ("text", "index")}
+    return Signature(NAME, msgspec.json.encode(kept, order="sorted").decode())
+
+
+def detail_of(part: Thinking, index: int) -> Json:
+    """Write one entry of `reasoning_details`."""
+    signature = part.signature
+    if signature is not None and signature.origin == NAME:
+        detail: Json = decode_object(signature.value.encode()) or {}
+        if not part.redacted:
+            detail["text"] = part.text
+        return {**detail, "index": index}
+    form = _FORMAT_BY_ORIGIN.get(signature.origin, "unknown") if signature is not None else None
+    if part.redacted and signature is not None:
+        return {
+            "type": "reasoning.encrypted",
+            "data": signature.value,
+            "format": form,
+            "index": index,
+        }
+    detail = {"type": "reasoning.text", "text": part.text}
+    if signature is not None:
+        detail |= {"signature": signature.value, "format": form}
+    return {**detail, "index": index}
+
+
+def reasoning_fields(parts: Sequence[Thinking]) -> Json:
+    """Write the reasoning of one message; details only where something is signed."""
+    fields: Json = {}
+    if text := "".join(part.text for part in parts):
+        fields["reasoning_content"] = text
+    if any(part.signature is not None for part in parts):
+        fields["reasoning_details"] = [detail_of(part, index) for index, part in enumerate(parts)]
+    return fields
+
+
+# ------------------------------------------------------------------- signed call ids
+
+_SIGNED_ID = re.compile(r"call_([A-Za-z0-9_-]{16,})\.(.+)", re.DOTALL)
+
+
+def signed_call_id(call: ToolCall) -> str:
+    """Give the id that a caller sees: with Gemini's signature inside, if there is one."""
+    call_id = call.call_id or new_id("call_")
+    if call.signature is None or call.signature.origin != "gemini" or signature_in(call_id):
+        return call_id
+    packed = base64.urlsafe_b64encode(call.signature.value.encode()).rstrip(b"=").decode()
+    return f"call_{packed}.{call_id}"
+
+
+def signature_in(call_id: str) -> Signature | None:
+    """Find the signature in an id that `signed_call_id` (or uni-api) has made."""
+    found = _SIGNED_ID.fullmatch(call_id)
+    if found is None:
+        return None
+    packed = found[1]
+    try:
+        value = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return Signature("gemini", value) if value.isprintable() else None
+
+
+def unsigned_call_id(call_id: str) -> str:
+    """Take the signature out of an id: OpenAI refuses ids of more than 40 characters."""
+    if signature_in(call_id) is None:
+        return call_id
+    return call_id.partition(".")[2]
+
+
+def extra_content_signature(extra_content: Any) -> Signature | None:
+    """Read the signature that Gemini's OpenAI path puts beside a call."""
+    match extra_content:
+        case {"google": {"thought_signature": str(value)}} if value:
+            return Signature("gemini", value)
+    return None

@@ -1,0 +1,376 @@
+"""Whole replies: `chat.completion` objects to the IR and back.
+
+Source: platform.openai.com/docs/api-reference/chat/object; vendors' variants are in
+`recordings.md` 5.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from headgate.base.failure import RelayError
+from headgate.base.ids import new_id
+from headgate.dialects.dialect import ReplyContext
+from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
+from headgate.dialects.openai_chat.media import source_of_url, url_of_source
+from headgate.dialects.openai_chat.provenance import (
+    NAME,
+    extra_content_signature,
+    reasoning_fields,
+    signed_call_id,
+    thinking_of,
+)
+from headgate.dialects.openai_chat.usage import encode_usage, find_usage
+from headgate.dialects.openai_chat.wire import decode_object
+from headgate.ir.reply import Choice, Finish, FinishReason, Reply
+from headgate.ir.request import (
+    Audio,
+    Citation,
+    Image,
+    Inline,
+    Json,
+    Opaque,
+    Part,
+    Refusal,
+    Remote,
+    Text,
+    Thinking,
+    ToolCall,
+)
+
+# Every vendor's words (`providers.md` 9.2). What is not here is a natural end.
+_REASONS: dict[str, FinishReason] = {
+    "stop": "stop",
+    "stop_sequence": "stop_sequence",
+    "length": "length",
+    "max_tokens": "length",
+    "maximum_tokens": "length",
+    "MAX_TOKENS": "length",
+    "model_length": "length",
+    "context_length": "context_full",
+    "model_context_window_exceeded": "context_full",
+    "tool_calls": "tool_calls",
+    "tool_call": "tool_calls",
+    "tool_use": "tool_calls",
+    "TOOL_CALL": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+    "content_filtered": "content_filter",
+    "sensitive": "content_filter",
+    "risk": "content_filter",
+    "refusal": "refusal",
+    "error": "error",
+    "network_error": "error",
+    "insufficient_system_resource": "error",
+    "abort": "error",
+    "repetition": "error",
+}
+_WORDS: dict[FinishReason, str] = {
+    "stop": "stop",
+    "stop_sequence": "stop",
+    "length": "length",
+    "context_full": "length",
+    "tool_calls": "tool_calls",
+    "content_filter": "content_filter",
+    "refusal": "content_filter",
+    "pause": "stop",
+    "malformed_tool_call": "stop",
+    "error": "error",  # not OpenAI's word, but OpenRouter's: a broken answer must not look whole
+}
+
+
+def finish_of(raw_reason: str | None, has_calls: bool) -> Finish:
+    """Read a finish reason; a natural end of a reply with tool calls means the calls."""
+    raw_reason = raw_reason or ""
+    reason = _REASONS.get(raw_reason, "stop")
+    if reason == "stop" and has_calls:
+        reason = "tool_calls"
+    return Finish(reason=reason, raw_reason=raw_reason)
+
+
+def finish_word(finish: Finish) -> str:
+    """Write a finish reason."""
+    return _WORDS[finish.reason]
+
+
+# ------------------------------------------------------------------------ decoding
+
+
+def decode_reply(body: bytes) -> Reply:
+    """Read a `chat.completion`.
+
+    Errors: RelayError when it is no JSON object, has no choices, or is an error inside a 200.
+    """
+    wire = decode_object(body)
+    if wire is None:
+        raise RelayError(bad_reply("the upstream's body is not a JSON object"))
+    choices = wire.get("choices")
+    if not isinstance(choices, list) or not choices:
+        error = decode_error(wire)
+        raise RelayError(failure_of(error) if error else bad_reply("the reply has no choices"))
+    return Reply(
+        reply_id=_text(wire.get("id")),
+        model=_text(wire.get("model")),
+        choices=tuple(_choice(choice) for choice in choices if isinstance(choice, dict)),
+        usage=find_usage(wire),
+        created=int(created) if isinstance(created := wire.get("created"), int | float) else 0,
+        service_tier=_text(wire.get("service_tier")) or None,
+        system_fingerprint=_text(wire.get("system_fingerprint")) or None,
+    )
+
+
+def _choice(wire: Json) -> Choice:
+    message = wire.get("message")
+    parts = _message_parts(message if isinstance(message, dict) else {})
+    has_calls = any(isinstance(part, ToolCall) for part in parts)
+    logprobs = wire.get("logprobs")
+    says_logprobs = isinstance(logprobs, dict) and any(logprobs.values())
+    index = wire.get("index")
+    return Choice(
+        index=index if isinstance(index, int) else 0,
+        parts=tuple(parts),
+        finish=finish_of(_text(wire.get("finish_reason")), has_calls),
+        logprobs=logprobs if says_logprobs else None,
+    )
+
+
+def _message_parts(message: Json) -> list[Part]:
+    """Read a message; empty values (Snowflake writes all of them) give nothing."""
+    thinking = next(
+        (text for name in ("reasoning_content", "reasoning") if (text := _text(message.get(name)))),
+        "",
+    )
+    parts: list[Part] = list(thinking_of(thinking, objects(message.get("reasoning_details"))))
+    content = content_parts(message.get("content"))
+    citations = tuple(citation_of(note) for note in objects(message.get("annotations")))
+    parts += _with_citations(content, citations)
+    if refusal := _text(message.get("refusal")):
+        parts.append(Refusal(text=refusal))
+    audio = message.get("audio")
+    if isinstance(audio, dict) and (audio.get("data") or audio.get("id")):
+        parts.append(audio_of(audio))
+    parts += [image for block in objects(message.get("images")) if (image := image_of(block))]
+    parts += [call for wire in objects(message.get("tool_calls")) if (call := call_of(wire))]
+    legacy = message.get("function_call")
+    if isinstance(legacy, dict) and legacy.get("name"):
+        parts.append(_function_call(legacy, ""))
+    return parts
+
+
+def content_parts(content: object) -> list[Part]:
+    """Read `content`: text, a list of blocks (Mistral, Databricks), or an object (Cloudflare)."""
+    if isinstance(content, dict):
+        return [Text(text=msgspec.json.encode(content).decode())]
+    if not isinstance(content, list):
+        text = _text(content)
+        return [Text(text=text)] if text else []
+    return [part for block in objects(content) if (part := _block(block)) is not None]
+
+
+def _block(block: Json) -> Part | None:
+    match block:
+        case {"type": "text", "text": str(text)}:
+            return Text(text=text) if text else None
+        case {"type": "thinking", "thinking": thinking}:
+            text = _joined_texts(thinking)
+            return Thinking(text=text) if text else None
+        case {"type": "reasoning", "summary": summary}:
+            text = _joined_texts(summary)
+            return Thinking(text=text) if text else None
+        case {"type": "image_url"}:
+            return image_of(block)
+        case _:
+            return Opaque(dialect=NAME, block=block)
+
+
+def _joined_texts(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return "".join(_text(block.get("text")) for block in objects(value))
+
+
+def _with_citations(parts: list[Part], citations: tuple[Citation, ...]) -> list[Part]:
+    """Give the annotations to the last text."""
+    for index in range(len(parts) - 1, -1, -1):
+        part = parts[index]
+        if isinstance(part, Text) and citations:
+            parts[index] = Text(text=part.text, citations=citations)
+            break
+    return parts
+
+
+def citation_of(annotation: Json) -> Citation:
+    """Read an entry of `annotations`."""
+    found = annotation.get("url_citation")
+    link: Mapping[str, Any] = found if isinstance(found, dict) else {}
+    start, end = link.get("start_index"), link.get("end_index")
+    return Citation(
+        url=_text(link.get("url")),
+        title=_text(link.get("title")),
+        cited_text=_text(link.get("content")),
+        start=start if isinstance(start, int) else None,
+        end=end if isinstance(end, int) else None,
+        origin=NAME,
+        native=annotation,
+    )
+
+
+def audio_of(wire: Json) -> Audio:
+    """Read `audio`. Its format is the one that the request asked for; the reply does not say it."""
+    expires_at = wire.get("expires_at")
+    return Audio(
+        source=Inline("", _text(wire.get("data"))),
+        transcript=_text(wire.get("transcript")),
+        audio_id=_text(wire.get("id")),
+        expires_at=expires_at if isinstance(expires_at, int) else None,
+    )
+
+
+def image_of(block: Json) -> Image | None:
+    """Read an `image_url` block of a reply."""
+    match block.get("image_url"):
+        case {"url": str(url)} if url:
+            return Image(source=source_of_url(url))
+        case str(url) if url:
+            return Image(source=source_of_url(url))
+    return None
+
+
+def call_of(wire: Json) -> ToolCall | None:
+    """Read an entry of `tool_calls`."""
+    call_id = _text(wire.get("id"))
+    custom = wire.get("custom")
+    if isinstance(custom, dict) and custom.get("name"):
+        return ToolCall(
+            call_id=call_id or new_id("call_"),
+            name=_text(custom["name"]),
+            arguments=_text(custom.get("input")),
+            custom=True,
+        )
+    function = wire.get("function")
+    if not isinstance(function, dict):
+        return None
+    call = _function_call(function, call_id)
+    signature = extra_content_signature(wire.get("extra_content"))
+    return msgspec.structs.replace(call, signature=signature)
+
+
+def _function_call(function: Json, call_id: str) -> ToolCall:
+    arguments = function.get("arguments")
+    if not isinstance(arguments, str):
+        arguments = "" if arguments is None else msgspec.json.encode(arguments).decode()
+    return ToolCall(
+        call_id=call_id or new_id("call_"), name=_text(function.get("name")), arguments=arguments
+    )
+
+
+def objects(value: object) -> list[Json]:
+    """The objects in a list, whatever else is in it."""
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+# ------------------------------------------------------------------------ encoding
+
+
+def encode_reply(reply: Reply, context: ReplyContext) -> bytes:
+    """Write a `chat.completion`."""
+    wire: Json = {
+        "id": shown_id(reply.reply_id or context.reply_id),
+        "object": "chat.completion",
+        "created": reply.created or context.created,
+        "model": reply.model or context.model,
+        "choices": [_encode_choice(choice) for choice in reply.choices],
+    }
+    if reply.usage is not None:
+        wire["usage"] = encode_usage(reply.usage)
+    if reply.service_tier is not None:
+        wire["service_tier"] = reply.service_tier
+    if reply.system_fingerprint is not None:
+        wire["system_fingerprint"] = reply.system_fingerprint
+    return msgspec.json.encode(wire)
+
+
+def shown_id(reply_id: str) -> str:
+    """Give a reply's id the look that OpenAI's clients know, keeping the upstream's in it."""
+    return reply_id if reply_id.startswith("chatcmpl") else f"chatcmpl-{reply_id}"
+
+
+def _encode_choice(choice: Choice) -> Json:
+    return {
+        "index": choice.index,
+        "message": _encode_message(choice.parts),
+        "logprobs": choice.logprobs,
+        "finish_reason": finish_word(choice.finish),
+    }
+
+
+def _encode_message(parts: Iterable[Part]) -> Json:
+    texts: list[str] = []
+    thinking: list[Thinking] = []
+    message: Json = {"role": "assistant", "content": None, "refusal": None}
+    for part in parts:
+        match part:
+            case Text(text=text, citations=citations):
+                texts.append(text)
+                notes = [note for each in citations if (note := annotation_of(each))]
+                if notes:
+                    message.setdefault("annotations", []).extend(notes)
+            case Thinking():
+                thinking.append(part)
+            case Refusal(text=text):
+                message["refusal"] = (message["refusal"] or "") + text
+            case ToolCall():
+                message.setdefault("tool_calls", []).append(encode_call(part))
+            case Image(source=(Inline() | Remote()) as source):
+                images = message.setdefault("images", [])
+                images.append(encode_image(url_of_source(source), len(images)))
+            case Audio():
+                message["audio"] = encode_audio(part)
+            case _:
+                pass  # a block that only its own vendor's callers could read
+    if texts:
+        message["content"] = "".join(texts)
+    return message | reasoning_fields(thinking)
+
+
+def encode_call(call: ToolCall) -> Json:
+    """Write an entry of `tool_calls`."""
+    call_id = signed_call_id(call)
+    if call.custom:
+        custom = {"name": call.name, "input": call.arguments}
+        return {"id": call_id, "type": "custom", "custom": custom}
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call_id, "type": "function", "function": function}
+
+
+def annotation_of(citation: Citation) -> Json | None:
+    """Write an entry of `annotations`; it has no form for a citation without a link: None."""
+    if citation.native is not None and citation.origin == NAME:
+        return citation.native
+    if not citation.url:
+        return None
+    link: Json = {"url": citation.url, "title": citation.title}
+    link["start_index"] = citation.start if citation.start is not None else 0
+    link["end_index"] = citation.end if citation.end is not None else 0
+    return {"type": "url_citation", "url_citation": link}
+
+
+def encode_image(url: str, index: int) -> Json:
+    """Write a picture of a reply, in OpenRouter's form: OpenAI's own has no place for one."""
+    return {"type": "image_url", "image_url": {"url": url}, "index": index}
+
+
+def encode_audio(audio: Audio) -> Json:
+    """Write `audio`."""
+    data = audio.source.data if isinstance(audio.source, Inline) else ""
+    wire: Json = {"id": audio.audio_id, "data": data, "transcript": audio.transcript}
+    if audio.expires_at is not None:
+        wire["expires_at"] = audio.expires_at
+    return wire
