@@ -15,6 +15,7 @@ import msgspec
 from headgate.dialects.anthropic.blocks import decode_block, decode_cache, encode_cache
 from headgate.dialects.anthropic.messages import arrange, shortened
 from headgate.dialects.anthropic.models import ModelRules, rules_of
+from headgate.dialects.anthropic.sampling import encode_sampling
 from headgate.dialects.anthropic.schema import strict_schema
 from headgate.dialects.anthropic.thinking import (
     Limits,
@@ -238,7 +239,7 @@ def encode_request(request: ChatRequest, target: Target, losses: Losses) -> Json
     body["messages"] = arranged.messages
     if target.stream:
         body["stream"] = True
-    body |= _encode_sampling(request, rules, thoughts, suffix is not None, losses)
+    body |= encode_sampling(request, rules, thoughts, suffix is not None, losses)
     if stop := _encode_stop(request, losses):
         body["stop_sequences"] = stop
     if tools:
@@ -265,42 +266,6 @@ def api_version(body: Mapping[str, Any]) -> str:
 def patch_request(fields: Fields, target: Target) -> Fields:
     """Set the upstream's model name; every other byte stays as the caller sent it."""
     return fields | {"model": msgspec.Raw(msgspec.json.encode(target.model))}
-
-
-def _encode_sampling(
-    request: ChatRequest, rules: ModelRules, thoughts: Thoughts, suffixed: bool, losses: Losses
-) -> Json:
-    """Write temperature, top_p and top_k where model and thinking allow them.
-
-    A default value (1) that is left out is no loss.
-    """
-    temperature, top_p, top_k = request.temperature, request.top_p, request.top_k
-    if temperature is not None and temperature > 1:
-        losses.changed("temperature", "1, the greatest that is taken")
-        temperature = 1
-    reason = ""
-    if rules.sampling == "none":
-        reason = "this model takes no sampling parameters"
-    elif thoughts.on:
-        reason = "excluded by thinking"
-    found: Json = {}
-    if temperature is not None and not (reason and temperature != 1) and rules.sampling != "none":
-        found["temperature"] = temperature
-    elif temperature not in (None, 1):
-        losses.dropped("temperature", reason)
-    if rules.sampling == "one" and "temperature" in found:
-        reason = reason or "this model takes temperature or top_p, not both"
-    if top_p is not None and not reason:
-        found["top_p"] = top_p
-    elif top_p not in (None, 1):
-        losses.dropped("top_p", reason)
-    if top_k is not None and not reason:
-        found["top_k"] = top_k
-    elif top_k is not None:
-        losses.dropped("top_k", reason)
-    if suffixed and thoughts.on and rules.sampling != "none":
-        found["temperature"] = 1  # uni-api's suffix says so aloud
-    return found
 
 
 def _encode_stop(request: ChatRequest, losses: Losses) -> list[str]:
