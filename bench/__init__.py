@@ -1,0 +1,1 @@
+"""The benchmark: headgate beside haproxy and nginx, in turn, against the lab's fast responder."""
