@@ -11,6 +11,8 @@ import math
 
 import msgspec
 
+_MAX_COUNT = 2**53
+
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Token counts of one reply.
@@ -49,8 +51,8 @@ def clamped(value: object) -> int:
 
     Upstreams have been seen to send negative counts, floats and null (`recordings.md` 5.9).
     """
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if type(value) is int:  # not bool; nearly every count, in every reply's way
+        return min(max(value, 0), _MAX_COUNT)
+    if not isinstance(value, float) or not math.isfinite(value):
         return 0
-    if not math.isfinite(value):
-        return 0
-    return min(max(int(value), 0), 2**53)
+    return min(max(int(value), 0), _MAX_COUNT)

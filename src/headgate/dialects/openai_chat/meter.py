@@ -18,17 +18,17 @@ from headgate.ir.usage import Usage
 # OpenAI writes `"usage":null` into every chunk once usage was asked for: those do not count.
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"(?!null"|")')
+_DONE_REACH = 16  # nothing but line ends follows it
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 
 
 def notable(data: bytes) -> bool:
     """Tell whether these bytes of a stream could carry usage, an error or the end."""
     return (
-        b"[DONE]" in data
-        or b'"error"' in data
-        or b": error" in data
-        or _USAGE.search(data) is not None
+        b"error" in data
         or _FINISH.search(data) is not None
+        or _USAGE.search(data) is not None
+        or b"[DONE]" in data[-_DONE_REACH:]
     )
 
 

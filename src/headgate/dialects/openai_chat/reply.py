@@ -23,7 +23,7 @@ from headgate.dialects.openai_chat.provenance import (
     signed_call_id,
     thinking_of,
 )
-from headgate.dialects.openai_chat.usage import encode_usage, find_usage
+from headgate.dialects.openai_chat.usage import encode_usage, usage_in
 from headgate.dialects.openai_chat.wire import decode_object
 from headgate.ir.reply import Choice, Finish, FinishReason, Reply
 from headgate.ir.request import (
@@ -115,7 +115,7 @@ def decode_reply(body: bytes) -> Reply:
         reply_id=_text(wire.get("id")),
         model=_text(wire.get("model")),
         choices=tuple(_choice(choice) for choice in choices if isinstance(choice, dict)),
-        usage=find_usage(wire),
+        usage=usage_in(body),
         created=int(created) if isinstance(created := wire.get("created"), int | float) else 0,
         service_tier=_text(wire.get("service_tier")) or None,
         system_fingerprint=_text(wire.get("system_fingerprint")) or None,

@@ -15,6 +15,7 @@ from msgspec import Raw, Struct
 from headgate.ir.request import Json
 from headgate.ir.usage import Usage, clamped
 
+_NULL = Raw(b"null")
 # Where vendors tell the part of the prompt that was read from a cache: the first non-zero counts.
 _CACHE_READ = (
     "prompt_cache_hit_tokens",  # DeepSeek
@@ -109,48 +110,35 @@ def encode_usage(usage: Usage) -> Json:
     return wire
 
 
-def find_usage(reply: Mapping[str, Any]) -> Usage | None:
-    """Find the usage in a decoded reply or chunk, wherever the vendor puts it.
-
-    It is at the top; under `x_groq` (Groq); or in the first choice (Moonshot).
-    """
-    choices = reply.get("choices")
-    first_choice = choices[0] if isinstance(choices, list) and choices else None
-    for holder in (reply, reply.get("x_groq"), first_choice):
-        wire = _object(holder).get("usage")
-        if isinstance(wire, dict) and (usage := decode_usage(wire)) is not None:
-            return usage
-    return None
-
-
-class _HolderGlance(Struct):
+class _Holder(Struct):
     """Something that may hold usage, and nothing else of it."""
 
-    usage: Raw = Raw(b"null")
+    usage: Raw = _NULL
 
 
-class _UsageGlance(_HolderGlance):
-    x_groq: Raw = Raw(b"null")
-    choices: list[_HolderGlance] | None = None
+class _Reply(_Holder):
+    """Where vendors put usage: at the top, under `x_groq`, or (Moonshot) in the first choice."""
+
+    x_groq: _Holder | None = None
+    choices: list[_Holder] | None = None
 
 
-_glance = msgspec.json.Decoder(_UsageGlance)
+_reply = msgspec.json.Decoder(_Reply)
+_object_of = msgspec.json.Decoder(dict[str, Any])
 
 
 def usage_in(body: bytes) -> Usage | None:
     """Read the usage of a chunk or a whole reply without decoding the rest."""
     try:
-        seen = _glance.decode(body)
-        found = {
-            "usage": msgspec.json.decode(seen.usage),
-            "x_groq": msgspec.json.decode(seen.x_groq),
-            "choices": [
-                {"usage": msgspec.json.decode(choice.usage)} for choice in (seen.choices or ())[:1]
-            ],
-        }
+        reply = _reply.decode(body)
+        for holder in (reply, reply.x_groq, *(reply.choices or ())[:1]):
+            if holder is None or bytes(holder.usage) == b"null":
+                continue
+            if (usage := decode_usage(_object_of.decode(holder.usage))) is not None:
+                return usage
     except msgspec.DecodeError:
         return None
-    return find_usage(found)
+    return None
 
 
 def _object(value: object) -> Mapping[str, Any]:
