@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -28,6 +29,8 @@ SETTLE_S = 0.1
 WARM_UP_S = 1
 PROFILE_S = 5
 PROFILES = Path("build/bench")
+
+T = TypeVar("T")
 
 
 class Effort(Struct, frozen=True):
@@ -93,6 +96,8 @@ class Campaign:
         able = [(workload, self._able(workload)) for workload in self._wish.workloads]
         for number in range(effort.rounds):
             for workload, running in able:
+                if not running:
+                    continue
                 _say(f"round {number + 1} of {effort.rounds}: {workload.name}")
                 self._results.rounds += [
                     self._round(workload, one) for one in turned(running, number)
@@ -175,10 +180,10 @@ class Campaign:
         return next(row for row in self._results.standings if row.candidate == one.name)
 
 
-def turned(running: Sequence[Running], number: int) -> list[Running]:
+def turned(order: Sequence[T], number: int) -> list[T]:
     """Begin with another one in each round: who comes first meets colder caches."""
-    start = number % len(running) if running else 0
-    return [*running[start:], *running[:start]]
+    start = number % len(order) if order else 0
+    return [*order[start:], *order[:start]]
 
 
 def _in_turn(asked: dict[str, tuple[int, bytes]], exchanges: int) -> dict[str, list[float]]:
