@@ -298,16 +298,19 @@ class MessageGlance(Struct):
 
 
 class ChoiceGlance(Struct):
-    """One choice of a chunk or reply."""
+    """One choice of a chunk or reply; `text` is the legacy completions' whole answer."""
 
     delta: MessageGlance | None = None
     message: MessageGlance | None = None
+    text: Raw = Raw(b"null")
     finish_reason: str | None = None
 
     @property
     def says_something(self) -> bool:
         """Whether there is an answer, or a piece of one, in it."""
-        return any(part.says_something for part in (self.delta, self.message) if part is not None)
+        return bytes(self.text) not in _NOTHING or any(
+            part.says_something for part in (self.delta, self.message) if part is not None
+        )
 
 
 _glance = msgspec.json.Decoder(Glance)
