@@ -352,4 +352,4 @@ class AnthropicMeter:
 
 def notable(data: bytes) -> bool:
     """Tell whether these bytes could carry usage, an error or the end."""
-    return b"message_" in data or b'"error"' in data or b"event: error" in data
+    return b"message_" in data or b"error" in data

@@ -1,0 +1,220 @@
+"""Content blocks and parts."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from headgate.base.failure import RelayError
+from headgate.dialects.anthropic.blocks import (
+    arguments_object,
+    decode_block,
+    encode_citation,
+    encode_document_source,
+    encode_source,
+    encode_thinking,
+    opened,
+    put_back,
+    sealed,
+)
+from headgate.dialects.anthropic.wire import Leftovers
+from headgate.ir.request import (
+    CacheMark,
+    Citation,
+    File,
+    Image,
+    Inline,
+    Opaque,
+    Part,
+    Remote,
+    Signature,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    Uploaded,
+)
+
+PDF = {"type": "base64", "media_type": "application/pdf", "data": "JVBERg=="}
+
+
+@pytest.mark.parametrize(
+    ("block", "part"),
+    [
+        ({"type": "text", "text": "hi"}, Text(text="hi")),
+        (
+            {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral", "ttl": "1h"}},
+            Text(text="hi", cache=CacheMark("1h")),
+        ),
+        (
+            {"type": "image", "source": {"type": "url", "url": "https://a/b.png"}},
+            Image(source=Remote("https://a/b.png")),
+        ),
+        (
+            {"type": "image", "source": {"type": "file", "file_id": "file_1"}},
+            Image(source=Uploaded("file_1", "anthropic")),
+        ),
+        (
+            {"type": "document", "source": PDF, "title": "a", "citations": {"enabled": True}},
+            File(
+                source=Inline("application/pdf", "JVBERg=="),
+                name="a",
+                citations_enabled=True,
+            ),
+        ),
+        (
+            {
+                "type": "document",
+                "source": {"type": "text", "media_type": "text/plain", "data": "ä"},
+            },
+            File(source=Inline("text/plain", base64.b64encode("ä".encode()).decode())),
+        ),
+        (
+            {"type": "thinking", "thinking": "hm", "signature": "EqQ"},
+            Thinking(text="hm", signature=Signature("anthropic", "EqQ")),
+        ),
+        ({"type": "thinking", "thinking": "hm", "signature": ""}, Thinking(text="hm")),
+        (
+            {"type": "redacted_thinking", "data": "EmI"},
+            Thinking(redacted=True, signature=Signature("anthropic", "EmI")),
+        ),
+        (
+            {"type": "tool_use", "id": "t1", "name": "f", "input": {"a": [1]}},
+            ToolCall(call_id="t1", name="f", arguments='{"a":[1]}'),
+        ),
+        (
+            {"type": "tool_use", "id": "t1", "name": "f"},
+            ToolCall(call_id="t1", name="f", arguments="{}"),
+        ),
+        (
+            {"type": "tool_result", "tool_use_id": "t1", "content": "ok", "is_error": True},
+            ToolResult(call_id="t1", content=(Text(text="ok"),), is_error=True),
+        ),
+        ({"type": "tool_result", "tool_use_id": "t1"}, ToolResult(call_id="t1")),
+        (
+            {
+                "type": "tool_result",
+                "tool_use_id": "t1",
+                "content": [{"type": "tool_reference", "tool_name": "f"}],
+            },
+            ToolResult(
+                call_id="t1",
+                content=(
+                    Opaque(dialect="anthropic", block={"type": "tool_reference", "tool_name": "f"}),
+                ),
+            ),
+        ),
+    ],
+)
+def test_blocks_become_parts(block: dict[str, Any], part: Part) -> None:
+    left = Leftovers()
+    assert decode_block(block, "b", left) == part
+    assert left.found == {}
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}},
+        {"type": "document", "source": {"type": "content", "content": "x"}, "title": "t"},
+        {"type": "image", "source": {"type": "hologram"}},
+        {"no": "type"},
+    ],
+)
+def test_a_block_without_a_word_for_it_stays_whole(block: dict[str, Any]) -> None:
+    left = Leftovers()
+    assert decode_block(block, "b", left) == Opaque(dialect="anthropic", block=block)
+    assert left.found == {}
+
+
+def test_what_a_known_block_has_beside_is_left_over_by_path() -> None:
+    left = Leftovers()
+    decode_block(
+        {
+            "type": "tool_result",
+            "tool_use_id": "t",
+            "content": [
+                {"type": "document", "source": PDF | {"x": 1}, "context": "c"},
+            ],
+            "y": 2,
+        },
+        "content[0]",
+        left,
+    )
+    assert left.found == {
+        "content[0].content[0].source.x": 1,
+        "content[0].content[0].context": "c",
+        "content[0].y": 2,
+    }
+
+
+def test_leftovers_are_put_back_where_they_were() -> None:
+    block: dict[str, Any] = {"type": "document", "source": {"type": "url", "url": "u"}}
+    put_back(block, "c[0]", {"c[0]": {"context": "c"}, "c[0].source": {"x": 1}})
+    assert block == {
+        "type": "document",
+        "source": {"type": "url", "url": "u", "x": 1},
+        "context": "c",
+    }
+
+
+def test_a_block_that_lacks_its_name_is_refused_with_its_place() -> None:
+    with pytest.raises(RelayError, match=r"missing required field `name` - at `\$\.content\[0\]`"):
+        decode_block({"type": "tool_use", "id": "t"}, "content[0]", Leftovers())
+
+
+def test_anothers_signature_travels_in_an_envelope() -> None:
+    signature = Signature("gemini", "CiQB.x/+=")
+    assert opened(sealed(signature)) == signature
+    assert sealed(signature) != signature.value
+
+
+def test_the_vendors_own_signature_is_not_touched() -> None:
+    assert sealed(Signature("anthropic", "EqQ")) == "EqQ"
+    assert opened("EqQ") == Signature("anthropic", "EqQ")
+    assert sealed(None) == ""
+    assert opened("") is None
+
+
+def test_redacted_thinking_keeps_its_data() -> None:
+    part = Thinking(redacted=True, signature=Signature("anthropic", "EmI"))
+    assert encode_thinking(part) == {"type": "redacted_thinking", "data": "EmI"}
+
+
+def test_a_citation_of_another_vendor_keeps_its_address() -> None:
+    wire = encode_citation(Citation(url="https://a", title="A", origin="openai_chat", native={}))
+    assert wire is not None
+    assert (wire["type"], wire["url"], wire["title"]) == (
+        "web_search_result_location",
+        "https://a",
+        "A",
+    )
+    assert encode_citation(Citation(title="A")) is None
+
+
+def test_sources_that_the_vendor_cannot_read_are_told() -> None:
+    assert encode_source(Remote("gs://bucket/a.png")) is None
+    assert encode_source(Uploaded("f", "openai_chat")) is None
+    assert encode_document_source(Inline("application/zip", "UEs=")) is None
+    assert encode_document_source(Inline("text/plain", "%%%")) is None
+
+
+def test_a_text_document_goes_as_text() -> None:
+    data = base64.b64encode("grüße".encode()).decode()
+    assert encode_document_source(Inline("text/markdown", data)) == {
+        "type": "text",
+        "media_type": "text/plain",
+        "data": "grüße",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [('{"a":1}', {"a": 1}), ("", {}), (" ", {}), ("[1]", None), ("{", None), ("\ud800", None)],
+)
+def test_arguments_are_an_object_or_nothing(
+    arguments: str, expected: dict[str, Any] | None
+) -> None:
+    assert arguments_object(arguments) == expected
