@@ -1,5 +1,7 @@
 """Secrets do not get into texts."""
 
+import pytest
+
 from headgate.base.secrets import fingerprint, mask
 
 
@@ -19,8 +21,37 @@ def test_keys_that_vendors_print_back_are_masked() -> None:
     assert "See the docs." in mask(text)
 
 
-def test_ordinary_words_stay() -> None:
-    text = "The model `gpt-4o-mini-2024-07-18` does not exist (code 404)"
+@pytest.mark.parametrize(
+    "key",
+    [
+        "sk-abcdefghijkl",
+        "sk-ant-api03-abcdefghijkl",
+        "sk-ab************wxyz",
+        "AIzaSyA1234567890abcdef-_",
+        "gsk_abcdefghijklmnop",
+        "hf_abcdefghijklmnop",
+        "xai-abcdefghijklmnop",
+        "ya29.abcdefghijklmnop",
+        "pplx-abcdefghijklmnop",
+        "AKIAABCDEFGHIJKLMNOP",
+    ],
+)
+def test_each_vendors_spelling_is_masked(key: str) -> None:
+    assert mask(f"key {key}, please") == "key ***, please"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The model `gpt-4o-mini-2024-07-18` does not exist (code 404)",
+        "context_length_exceeded",
+        "content_policy_violation, configuration_incomplete, confirmation_required",
+        "jina-embeddings-v3",
+        "pplx-embed-context-v1-4b",
+        "risk-assessments-ok",
+    ],
+)
+def test_ordinary_words_stay(text: str) -> None:
     assert mask(text) == text
 
 

@@ -7,9 +7,13 @@ import re
 from collections.abc import Iterable
 
 _SHORTEST_MASKED = 4
-# Spellings of keys as vendors print them back in error texts ("Incorrect API key provided: sk-...").
+# Keys as vendors print them back in error texts ("Incorrect API key provided: sk-...").
+# Each needs its separator, and a prefix that no error code or model name begins with: a mask over
+# `context_length_exceeded` or `jina-embeddings-v3` would hide what went wrong.
 _KEY_LIKE = re.compile(
-    r"\b(?:sk|pk|rk|xai|gsk|AIza|AKIA|ya29|hf|r8|nvapi|tvly|jina|pplx|fw|co)[-_.]?[A-Za-z0-9*_\-.]{12,}"
+    r"\b(?:(?:sk|pk|rk|gsk|xai|nvapi|tvly)[-_]|(?:hf|r8|fw|jina)_|AIza|AKIA|ya29\."
+    r"|pplx-(?=[A-Za-z0-9]{12}))"
+    r"[A-Za-z0-9*_\-.]{12,}"
 )
 
 
