@@ -14,8 +14,10 @@ class Counters(Protocol):
     """Where requests are counted."""
 
     async def take(self, scope: str, limit: RateLimit, now_s: float) -> float:
-        """Count one request of a scope. 0 if it fits, else the seconds until it would; a refused
-        request is not counted."""
+        """Count one request of a scope: 0 if it fits, else the seconds until it would.
+
+        A refused request is not counted.
+        """
 
     def remaining(self, scope: str, limit: RateLimit, now_s: float) -> tuple[int, int, float]:
         """The tightest window: (its size, requests left, seconds until it is whole again)."""

@@ -1,7 +1,7 @@
 """The dialects by name, and the choice between passing through and translating.
 
-Same dialect on both sides: the body's fields stay as they were sent, byte for byte. Different: through
-the IR, and what the target has no word for is named as a loss.
+Same dialect on both sides: the body's fields stay as they were sent, byte for byte. Different:
+through the IR, and what the target has no word for is named as a loss.
 """
 
 from __future__ import annotations

@@ -62,8 +62,10 @@ class FrameDecoder(Protocol):
     """Cuts a byte stream into frames, whatever the borders of the network chunks."""
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Take bytes, give the frames that they complete. Raises RelayError when a frame is too
-        long (UPSTREAM_BAD_REPLY)."""
+        """Take bytes, give the frames that they complete.
+
+        Errors: RelayError UPSTREAM_BAD_REPLY when a frame is too long.
+        """
 
     def end(self) -> list[Frame]:
         """The stream is over: give a last frame that lacked its end mark, if any."""
@@ -79,16 +81,21 @@ class StreamDecoder(Protocol):
         """
 
     def end(self) -> list[Event]:
-        """The body is over. Gives what is missing for a whole reply: open parts ended, `Ended`;
-        or `Failed` (UPSTREAM_INTERRUPTED) if the reply had not finished."""
+        """The body is over: give what is missing for a whole reply.
+
+        That is open parts ended and `Ended`; or `Failed` (UPSTREAM_INTERRUPTED) if the reply had
+        not finished.
+        """
 
 
 class StreamEncoder(Protocol):
     """Writes a stream for a caller, framing included. One per reply."""
 
     def feed(self, event: Event) -> bytes:
-        """Take an event, give the bytes to send (often empty). `Failed` becomes the dialect's
-        error event; nothing may be sent after it."""
+        """Take an event, give the bytes to send (often empty).
+
+        `Failed` becomes the dialect's error event; nothing may be sent after it.
+        """
 
 
 class Meter(Protocol):
@@ -102,8 +109,7 @@ class Meter(Protocol):
     failure: Failure | None  # an error frame in mid-stream
 
     def feed(self, frame: Frame) -> bool:
-        """Look at a frame. False if it is not meant for the caller (a usage chunk that only we
-        asked for)."""
+        """Look at a frame. False: it is not for the caller (a usage chunk only we asked for)."""
 
     @property
     def usage(self) -> Usage | None:

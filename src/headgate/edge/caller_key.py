@@ -38,4 +38,4 @@ def caller_key(request: Request) -> str | None:
 def _bearer(value: bytes) -> str | None:
     """`Bearer KEY`; a bare key is taken as well, as One API's users send it."""
     words = value.decode("latin-1").split()
-    return words[-1] if 1 <= len(words) <= 2 else None  # noqa: PLR2004 - scheme and key
+    return words[-1] if 1 <= len(words) <= 2 else None

@@ -6,11 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from math import ceil
 
-import msgspec
-
 from headgate.admission.rate_limit import Allowance
 from headgate.base.failure import RelayError
-from headgate.dialects.bridge import DIALECTS
 from headgate.edge.caller_key import caller_key
 from headgate.edge.json_body import decode_fields
 from headgate.edge.request import Request
@@ -140,5 +137,5 @@ def loss_header(losses: Sequence[Loss]) -> bytes:
         loss.field if loss.action == "dropped" else f"{loss.field};{loss.action}" for loss in losses
     ]
     text = ", ".join(names).encode("ascii", "backslashreplace")
-    text = bytes(byte if 0x20 <= byte < 0x7F else 0x3F for byte in text)  # noqa: PLR2004 - printable
+    text = bytes(byte if 0x20 <= byte < 0x7F else 0x3F for byte in text)
     return text if len(text) <= _LONGEST_LOSS_HEADER else text[:_LONGEST_LOSS_HEADER] + b"..."

@@ -21,7 +21,7 @@ def failure_answer(failure: Failure, request_id: str, dialect: str) -> tuple[int
     headers: Headers = [(b"content-type", b"application/json")]
     if failure.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % max(1, ceil(failure.retry_after_s))))
-    if failure.attempts and failure.http_status >= 500 and failure.rule.blame is not Blame.CLIENT:  # noqa: PLR2004
+    if failure.attempts and failure.http_status >= 500 and failure.rule.blame is not Blame.CLIENT:
         # We have tried the alternatives; SDKs that retry on their own would only triple the load.
         headers.append((b"x-should-retry", b"false"))
     return failure.http_status, headers, _body(failure, request_id, dialect)

@@ -7,6 +7,7 @@ at, streams have shown their first frames. Until then any failure may fail over.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -174,9 +175,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         answer.response = response
         answer.lane = self._lane(answer.attempt.offer, upstream, caller)
 
-    async def _whole(
-        self, answer: Answer, upstream: Dialect, response: UpstreamResponse
-    ) -> None:
+    async def _whole(self, answer: Answer, upstream: Dialect, response: UpstreamResponse) -> None:
         body = await response.read_all(MOST_REPLY_BYTES)
         failure = upstream.inspect_reply(body)
         if failure is not None:
@@ -295,12 +294,10 @@ def _renaming(offer: Offer) -> Renaming | None:
 
 
 def _unescaped(data: bytes) -> str:
-    """JSON text without \\u escapes, so that a trigger in any script is found."""
+    """JSON text without its escapes, so that a trigger in any script is found."""
     if b"\\u" in data:
-        try:
+        with suppress(msgspec.DecodeError):  # not JSON: searched as it is
             data = msgspec.json.encode(msgspec.json.decode(data))
-        except msgspec.DecodeError:
-            pass  # not JSON: searched as it is
     return data.decode("utf-8", "replace")
 
 

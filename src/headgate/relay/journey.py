@@ -9,11 +9,11 @@ from headgate.base.money import NanoUsd
 from headgate.dialects.bridge import DIALECTS
 from headgate.dialects.dialect import ReplyContext
 from headgate.ir.usage import Usage
+from headgate.providers.provider import Operation
 from headgate.relay.answer import Questioner
 from headgate.relay.attempts import Attempts
 from headgate.relay.call import Call
 from headgate.relay.exchange import Exchange
-from headgate.providers.provider import Operation
 from headgate.relay.moderation import check_verdict, moderation_call
 from headgate.relay.need import estimated_prompt, need_of
 from headgate.relay.stages import Stages
@@ -41,9 +41,7 @@ class Journey:
     async def admit(self, secret: str | None) -> Grant:
         """Let the request in. Errors: RelayError UNAUTHENTICATED, RATE_LIMITED."""
         call, stages = self.call, self._stages
-        grant = await stages.gate.admit(
-            secret, call.model, self._facts, stages.clock.monotonic_s()
-        )
+        grant = await stages.gate.admit(secret, call.model, self._facts, stages.clock.monotonic_s())
         call.model = grant.model
         self._grant = grant
         return grant

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from headgate.dialects.embeddings import GEMINI_EMBEDDINGS
 from headgate.ir.usage import Usage
 from headgate.relay.call import Call
 from headgate.relay.upstream_body import UpstreamBody, plain_body

@@ -18,8 +18,9 @@ from headgate.snapshot.facts import (
 
 
 def timeouts_for(offer: Offer, call: Call, key: Key, settings: Settings) -> Timeouts:
-    """Lay the policies over the model's bounds: global default, channel default, the best global
-    rule, the best channel rule.
+    """Lay the policies over the model's bounds.
+
+    Order: global default, channel default, the best global rule, the best channel rule.
     """
     policies = [p for p in (settings.timeout_policy, offer.channel.timeout_policy) if p is not None]
     if not policies:

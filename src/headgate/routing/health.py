@@ -65,8 +65,11 @@ class Health:
         alternatives: int,
         now_s: float,
     ) -> None:
-        """Note a failed attempt. `alternatives` is the number of channels the request could use:
-        the only one is never cooled, for resting it would only add refusals to failures."""
+        """Note a failed attempt.
+
+        `alternatives` is the number of channels that the request could use: the only one is never
+        cooled, for resting it would only add refusals to failures.
+        """
         blame = failure.rule.blame
         if blame in (Blame.CLIENT, Blame.GATEWAY) or failure.kind in _NEVER_COOLS:
             return

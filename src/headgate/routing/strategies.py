@@ -46,7 +46,7 @@ def weighted_round_robin(weights: Weights, turn: int, random: Random) -> list[in
     With fewer than two weights there is nothing to weigh: plain round robin.
     """
     weighted = tuple((place, weight) for place, weight in enumerate(weights) if weight)
-    if len(weighted) < 2:  # noqa: PLR2004 - two is what "between" needs
+    if len(weighted) < 2:
         return round_robin(weights, turn, random)
     cycle = _cycle(tuple(weight for _, weight in weighted))
     start = turn % len(cycle)
@@ -61,7 +61,7 @@ def lottery(weights: Weights, turn: int, random: Random) -> list[int]:
     Efraimidis-Spirakis: sort by u**(1/w), u uniform in (0, 1). One pass, no cumulative table.
     """
     weighted = [(place, weight) for place, weight in enumerate(weights) if weight]
-    if len(weighted) < 2:  # noqa: PLR2004 - two is what "between" needs
+    if len(weighted) < 2:
         return shuffled(weights, turn, random)
     drawn = sorted(weighted, key=lambda pair: random.random() ** (1 / pair[1]), reverse=True)
     order = [place for place, _ in drawn]

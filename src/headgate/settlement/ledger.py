@@ -16,7 +16,7 @@ from headgate.snapshot.facts import Key
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """Money set aside for one request. `hold_id` is the request id, so that ending is idempotent."""
+    """Money set aside for one request. Its id makes ending it idempotent."""
 
     hold_id: str
     account_id: str

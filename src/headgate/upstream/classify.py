@@ -58,7 +58,9 @@ _NOT_THE_CALLER = re.compile(
     re.IGNORECASE,
 )
 _OVERLOADED = re.compile(r"overloaded|server busy|no capacity|at capacity", re.IGNORECASE)
-_TRY_AGAIN = re.compile(r"(?:try again|retry) (?:in|after) (\d+(?:\.\d+)?) ?(ms|m|s)?", re.IGNORECASE)
+_TRY_AGAIN = re.compile(
+    r"(?:try again|retry) (?:in|after) (\d+(?:\.\d+)?) ?(ms|m|s)?", re.IGNORECASE
+)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
 
 DecodeError = Callable[[Mapping[str, Any]], UpstreamError | None]
@@ -153,11 +155,11 @@ def _kept(body: bytes) -> bytes | None:
 def _kind(status: int, text: str) -> tuple[FailureKind, int]:
     """Decide by status first, then by words. Gives the kind and the status that callers see."""
     kind_of = FailureKind
-    if status < 400:  # noqa: PLR2004 - redirects and other non-answers
+    if status < 400:
         return kind_of.UPSTREAM_BAD_REPLY, 502
     if status in (400, 413, 415, 422):
         return _client_kind(status, text)
-    if status == 402 or (status in (403, 429) and _QUOTA.search(text)):  # noqa: PLR2004
+    if status == 402 or (status in (403, 429) and _QUOTA.search(text)):
         return kind_of.UPSTREAM_QUOTA, status
     match status:
         case 401:
@@ -176,7 +178,7 @@ def _kind(status: int, text: str) -> tuple[FailureKind, int]:
             return kind_of.UPSTREAM_TIMEOUT, 504
     if _OVERLOADED.search(text):
         return kind_of.UPSTREAM_OVERLOADED, status
-    return kind_of.UPSTREAM_ERROR, status if status >= 500 else 502  # noqa: PLR2004
+    return kind_of.UPSTREAM_ERROR, status if status >= 500 else 502
 
 
 def _client_kind(status: int, text: str) -> tuple[FailureKind, int]:
@@ -194,8 +196,8 @@ def _client_kind(status: int, text: str) -> tuple[FailureKind, int]:
         return kind_of.UPSTREAM_REJECTED, 400
     if _NOT_THE_CALLER.search(text):
         return kind_of.UPSTREAM_ERROR, 502
-    if status == 422:  # noqa: PLR2004 - vendors' validation differs, so another may take it
+    if status == 422:
         return kind_of.UPSTREAM_REJECTED, 422
-    if status == 413:  # noqa: PLR2004
+    if status == 413:
         return kind_of.REQUEST_TOO_LARGE, 413
     return kind_of.INVALID_REQUEST, status

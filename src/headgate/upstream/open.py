@@ -42,7 +42,7 @@ async def open_upstream(pool: ClientPool, ask: Ask, now_s: float) -> UpstreamRes
         origin = origin._replace(proxy=ask.proxy)
     request = HttpRequest("POST", origin, target, ask.headers, ask.body)
     response = await pool.send(request, ask.timeouts)
-    if 200 <= response.status < 300:  # noqa: PLR2004 - the successful class
+    if 200 <= response.status < 300:
         return response
     raise RelayError(await _refusal(response, ask, now_s))
 
@@ -61,7 +61,7 @@ async def _refusal(response: UpstreamResponse, ask: Ask, now_s: float) -> Failur
         body = await response.read_all(_MOST_ERROR_BYTES)
     except RelayError:
         body = b""  # an error page that breaks off is still that error
-    if 300 <= response.status < 400:  # noqa: PLR2004 - redirects would carry the key elsewhere
+    if 300 <= response.status < 400:
         return Failure(
             kind=FailureKind.UPSTREAM_BAD_REPLY,
             message=f"The upstream redirects ({response.status}); redirects are not followed.",
