@@ -46,9 +46,9 @@ def _value(fields: Fields, name: str) -> Any:
 
 
 def _wanted_format(fields: Fields) -> str:
-    """The caller's `encoding_format`; OpenAI's SDKs always name one, others expect numbers."""
+    """The caller's `encoding_format`, "" for none: then the vendor's own form is left alone."""
     wanted = _value(fields, "encoding_format")
-    return wanted if isinstance(wanted, str) else "float"
+    return wanted if isinstance(wanted, str) else ""
 
 
 def packed(numbers: list[float]) -> str:

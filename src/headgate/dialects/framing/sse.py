@@ -67,10 +67,10 @@ class SseDecoder:
 
 
 def _frame(block: bytes) -> Frame | None:
-    """Read one block of lines. None if it has no data line."""
+    """Read one block of lines. None if it has no data: a comment, or a proxy's empty heartbeat."""
     # The common shape first: a single data line.
     if block.startswith(b"data: ") and b"\n" not in block:
-        return Frame(block[6:])
+        return Frame(block[6:]) if len(block) > 6 else None
     event = ""
     data: list[bytes] = []
     for line in block.split(b"\n"):
@@ -80,7 +80,7 @@ def _frame(block: bytes) -> Frame | None:
             data.append(value)
         elif name == b"event":
             event = value.decode("utf-8", "replace")
-    return Frame(b"\n".join(data), event) if data else None
+    return Frame(b"\n".join(data), event) if any(data) else None
 
 
 def cut_at_frame_border(data: bytes) -> int:

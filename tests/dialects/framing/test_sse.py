@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headgate.base.failure import FailureKind, RelayError
+from headgate.base.frames import Frame
+from headgate.dialects.framing.sse import SseDecoder, cut_at_frame_border, frame_bytes
+
+STREAM = (
+    b": OPENROUTER PROCESSING\n\n"
+    b'data: {"text":"h\xc3\xa9"}\n\n'
+    b"\n\n"
+    b"event: message_stop\r\ndata:no space\r\n\r\n"
+    b":HTTP_STATUS/200\nid: 7\nretry: 10\ndata: one\ndata: two\n\n"
+    b"event: ping\n\n"
+    b"data\r\rdata: [DONE]\r\r"
+)
+FRAMES = [
+    Frame(b'{"text":"h\xc3\xa9"}'),
+    Frame(b"no space", "message_stop"),
+    Frame(b"one\ntwo"),
+    Frame(b""),
+    Frame(b"[DONE]"),
+]
+
+
+def decoded(*chunks: bytes) -> list[Frame]:
+    """Feed the chunks one by one, then end the stream."""
+    decoder = SseDecoder()
+    frames = [frame for chunk in chunks for frame in decoder.feed(chunk)]
+    return [*frames, *decoder.end()]
+
+
+def test_every_line_end_comment_and_field_is_read_as_the_standard_says() -> None:
+    assert decoded(STREAM) == FRAMES
+
+
+@pytest.mark.parametrize("cut", range(1, len(STREAM)))
+def test_any_split_in_two_gives_the_same_frames(cut: int) -> None:
+    assert decoded(STREAM[:cut], STREAM[cut:]) == FRAMES
+
+
+def test_single_bytes_give_the_same_frames() -> None:
+    assert decoded(*(STREAM[index : index + 1] for index in range(len(STREAM)))) == FRAMES
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=8))
+def test_any_split_gives_the_same_frames(cuts: list[int]) -> None:
+    borders = [0, *sorted(cuts), len(STREAM)]
+    chunks = [STREAM[a:b] for a, b in zip(borders, borders[1:], strict=False)]
+    assert decoded(*chunks) == FRAMES
+
+
+def test_a_frame_is_given_as_soon_as_it_is_complete() -> None:
+    decoder = SseDecoder()
+    assert decoder.feed(b"data: a\n\ndata: b") == [Frame(b"a")]
+    assert decoder.feed(b"c\n\n") == [Frame(b"bc")]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
+    assert decoded(b"\xef\xbb\xbfdata: x\n\n") == [Frame(b"x")]
+    assert decoded(b"\xef", b"\xbb\xbfda", b"ta: x\n\n") == [Frame(b"x")]
+
+
+def test_the_last_frame_may_lack_its_blank_line() -> None:
+    assert decoded(b"data: a\n\ndata: b") == [Frame(b"a"), Frame(b"b")]
+    assert decoded(b"data: a\r\n\r\ndata: b\r\n") == [Frame(b"a"), Frame(b"b")]
+
+
+def test_only_one_space_after_the_colon_is_framing() -> None:
+    assert decoded(b"data:  x \n\n") == [Frame(b" x ")]
+
+
+def test_a_stream_of_nothing_gives_nothing() -> None:
+    assert decoded() == []
+    assert decoded(b"\n\n\r\n: waiting\n\n") == []
+
+
+def test_a_frame_that_never_ends_is_refused_at_the_bound() -> None:
+    decoder = SseDecoder(max_frame_bytes=64)
+    with pytest.raises(RelayError) as raised:
+        for _ in range(20):
+            decoder.feed(b"data: " + b"x" * 10)
+    assert raised.value.failure.kind is FailureKind.UPSTREAM_BAD_REPLY
+
+
+def test_many_small_frames_in_one_read_do_not_hit_the_bound() -> None:
+    decoder = SseDecoder(max_frame_bytes=64)
+    assert len(decoder.feed(b"data: x\n\n" * 100)) == 100
+    assert len(decoder.feed(b"data: x\n\n" * 100)) == 100
+
+
+@pytest.mark.parametrize(
+    ("data", "whole"),
+    [
+        (b"", 0),
+        (b"data: a", 0),
+        (b"data: a\n", 0),
+        (b"data: a\n\n", 9),
+        (b"data: a\n\ndata: b", 9),
+        (b"data: a\r\n\r\ndata", 11),
+        (b"data: a\r\rdata", 9),
+        (b"data: a\n\ndata: b\r\n\r\nd", 20),
+    ],
+)
+def test_the_border_of_the_last_whole_frame_is_found(data: bytes, whole: int) -> None:
+    assert cut_at_frame_border(data) == whole
+
+
+@given(
+    st.binary(max_size=40).filter(lambda data: not {10, 13} & set(data)), st.sampled_from(["", "x"])
+)
+def test_what_is_written_is_read_back(data: bytes, event: str) -> None:
+    assert decoded(frame_bytes(data, event)) == [Frame(data, event)]
