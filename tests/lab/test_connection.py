@@ -143,7 +143,7 @@ async def test_a_connection_may_close_instead_of_an_answer(lab: Lab) -> None:
 
 async def test_the_fast_responder_answers_and_is_only_counted(lab: Lab) -> None:
     whole = request("/fast" + CHAT)
-    stream = request("/each" + CHAT, HI | {"stream": True})
+    stream = request("/paced" + CHAT, HI | {"stream": True})
     data = await raw(lab, whole, stream, request("/ok1" + CHAT, connection="close"), pause_s=0.05)
     assert data.count(b"HTTP/1.1 200 OK") == 3
     assert data.count(b"data: ") == 101

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from headgate.lab.fast import ANSWERS, FastAnswer, fast_answer, writes_for
+from headgate.lab.fast import ANSWERS, PACE_S, FastAnswer, fast_answer, writes_for
 from tests.lab.asking import events, parse
 
 STREAM = b'{"model":"m","stream":true}'
@@ -19,9 +19,10 @@ def fast(path: bytes) -> FastAnswer:
     return answer
 
 
-def test_only_two_first_segments_are_fast() -> None:
+def test_only_three_first_segments_are_fast() -> None:
     assert fast_answer(b"/fast/v1/messages") == ANSWERS["anthropic"][0]
     assert fast_answer(b"/each/v1/chat/completions") == ANSWERS["openai"][1]
+    assert fast_answer(b"/paced/v1/messages") == ANSWERS["anthropic"][2]
     assert fast_answer(b"/faster/v1/messages") is None
 
 
@@ -36,6 +37,12 @@ def test_a_stream_has_a_hundred_events_in_few_writes_or_one_each(wire: str) -> N
         assert len([event for event in events(answer.body) if event != "[DONE]"]) == 100
         bodies.append(answer.body)
     assert bodies[0] == bodies[1]
+
+
+def test_a_paced_stream_is_the_one_with_a_write_each_and_pauses() -> None:
+    each, paced = fast(b"/each/v1/messages"), fast(b"/paced/v1/messages")
+    assert (each.stream, each.whole) == (paced.stream, paced.whole)
+    assert (each.pause_s, paced.pause_s) == (0, PACE_S)
 
 
 @pytest.mark.parametrize("path", [b"/fast/v1/chat/completions", b"/each/v1/messages"])

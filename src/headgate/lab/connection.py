@@ -30,7 +30,7 @@ HEAD_TOO_LARGE = (
 )
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-Job = tuple[Received, bytes] | tuple[bytes, ...]
+Job = tuple[Received | FastAnswer, bytes]
 
 
 class Connection(asyncio.Protocol):
@@ -54,6 +54,7 @@ class Connection(asyncio.Protocol):
         self._writable: asyncio.Future[None] | None = None
         self._writes: tuple[bytes, ...] = ()
         self._written = 0
+        self._pause_s = 0.0
 
     # The transport calls these.
 
@@ -142,7 +143,7 @@ class Connection(asyncio.Protocol):
         job: Job
         if self._fast is not None and keep_alive:
             self._site.journal.counters.fast_requests += 1
-            job = writes_for(self._fast, body)
+            job = (self._fast, body)
         else:
             job = (self._received(body, keep_alive=keep_alive), body)
         if not self._busy:
@@ -187,21 +188,21 @@ class Connection(asyncio.Protocol):
 
     def _start(self, job: Job) -> None:
         self._busy = True
-        match job:
-            case (Received() as received, bytes(body)):
-                self._answer(received, body)
-            case writes:
-                self._writes, self._written = writes, 0
-                self._write_next()
+        asked, body = job
+        if isinstance(asked, Received):
+            self._answer(asked, body)
+            return
+        self._writes, self._written, self._pause_s = writes_for(asked, body), 0, asked.pause_s
+        self._write_next()
 
     def _write_next(self) -> None:
-        """Write one prepared piece, and the next one in the next turn of the loop."""
+        """Write one prepared piece, and the next one after the pause, or in the next turn."""
         if self._writable is not None or not self._writes or self._transport.is_closing():
             return
         self._transport.write(self._writes[self._written])
         self._written += 1
         if self._written < len(self._writes):
-            self._loop.call_soon(self._write_next)
+            self._loop.call_later(self._pause_s, self._write_next)
         else:
             self._writes = ()
             self._next()

@@ -1,7 +1,9 @@
 """The fast responder: answers made in advance, for the benchmark.
 
 `/fast/` answers in as few writes as a quick provider would, `/each/` gives every chunk of a
-stream its own write. Both read no more of the body than whether it asks for a stream.
+stream its own write, and `/paced/` its own moment too: written at once, chunks that a busy
+gateway has not read yet meet again in its socket. None of them reads more of the body than
+whether it asks for a stream.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from headgate.lab.plan import Plan, stream, whole
 from headgate.lab.wires import WIRES
 from headgate.lab.wires.question import Answer, Prompt, Question, Usage
 
-FAST = b"/fast/"
-EACH = b"/each/"
+SEGMENTS = (b"/fast/", b"/each/", b"/paced/")
+PACE_S = 0.002
 STREAM_CHUNKS = 100
 BURST_WRITES = 4
 TEXT = "The lab answers from memory, at no cost worth a name. " * 12
@@ -32,14 +34,15 @@ WIRE_MARKS = (
 
 
 class FastAnswer(Struct, frozen=True):
-    """The writes of the two kinds of answer, head and framing included."""
+    """The writes of the two kinds of answer, head and framing included; a pause between them."""
 
     whole: tuple[bytes, ...]
     stream: tuple[bytes, ...]
+    pause_s: float = 0.0
 
 
-def _answers(wire: str) -> tuple[FastAnswer, FastAnswer]:
-    """Build the answers of `/fast/` and `/each/` for one wire."""
+def _answers(wire: str) -> tuple[FastAnswer, ...]:
+    """Build the answers of each segment for one wire."""
     question = Question(
         wire=wire, operation="chat", model="lab-fast", prompt=Prompt(include_usage=True)
     )
@@ -47,10 +50,9 @@ def _answers(wire: str) -> tuple[FastAnswer, FastAnswer]:
     full = whole(WIRES[wire].whole(question, said))
     once = (head_of(full, keep_alive=True) + WIRES[wire].whole(question, said),)
     frames = _frames(question)
-    return (
-        FastAnswer(once, _writes(frames, -(-len(frames) // BURST_WRITES))),
-        FastAnswer(once, _writes(frames, 1)),
-    )
+    each = FastAnswer(once, _writes(frames, 1))
+    burst = FastAnswer(once, _writes(frames, -(-len(frames) // BURST_WRITES)))
+    return burst, each, replace(each, pause_s=PACE_S)
 
 
 def _frames(question: Question) -> list[bytes]:
@@ -82,11 +84,11 @@ ANSWERS = {wire: _answers(wire) for wire in ("openai", "anthropic", "gemini")}
 @lru_cache(256)
 def fast_answer(url: bytes) -> FastAnswer | None:
     """The prepared answers for a path, None if it does not ask for the fast responder."""
-    is_each = url.startswith(EACH)
-    if not is_each and not url.startswith(FAST):
-        return None
     wire = next((name for mark, name in WIRE_MARKS if mark in url), "openai")
-    answer = ANSWERS[wire][is_each]
+    answers = zip(SEGMENTS, ANSWERS[wire], strict=True)
+    answer = next((one for segment, one in answers if url.startswith(segment)), None)
+    if answer is None:
+        return None
     return replace(answer, whole=answer.stream) if STREAM_VERB in url else answer
 
 

@@ -37,7 +37,7 @@ class Lab:
 
     @property
     def requests(self) -> Sequence[Received]:
-        """The last requests, oldest first; those to `/fast/` and `/each/` are only counted."""
+        """The last requests, oldest first; those to the fast responder are only counted."""
         return tuple(self._site.journal)
 
     @property

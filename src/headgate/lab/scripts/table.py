@@ -108,6 +108,7 @@ MODELS = tuple(PREFIX + row.name for row in ROWS)
 PATH_ROWS = (
     ("/fast/...", "1 KB from memory, or 100 stream chunks in 4 writes"),
     ("/each/...", "the same, with a write for each chunk"),
+    ("/paced/...", "the same, 2 ms between the chunks"),
     ("/rec/<id>/...", "replays a recording; so does the model rec:<id>"),
     ("/rec/<id>/chunks-<N>/...", "the same in pieces of N bytes, or chunks-recorded"),
 )
