@@ -43,13 +43,17 @@ class Target(Struct, frozen=True):
 def targets(results: Results) -> list[Target]:
     """The speed that issue 2 asks for, and what this run says of it."""
     json_ratio = ratio(results, "json")
-    translated = results.cpu_us("translate", OURS)
-    per_chunk_us = median(translated) / _workload("translate").chunks if translated else None
     return [
         Target("json: CPU to haproxy's", "x", 7, json_ratio),
         Target("json: the same, as aimed at", "x", 5.5, json_ratio),
-        Target("stream-each: CPU to haproxy's", "x", 1.7, ratio(results, "stream-each")),
-        Target("translate: CPU per chunk", "us", 40, per_chunk_us),
+        *(
+            Target(f"{name}: CPU to haproxy's", "x", 1.7, ratio(results, name))
+            for name in ("stream-each", "stream-paced")
+        ),
+        *(
+            Target(f"{name}: CPU per chunk", "us", 40, per_chunk_us(results, name))
+            for name in ("translate", "translate-paced")
+        ),
         *_standing_targets(results.standing(OURS)),
     ]
 
@@ -73,6 +77,12 @@ def ratio(results: Results, workload: str) -> float | None:
     """Our CPU to haproxy's, of the medians; None if either was not measured."""
     ours, base = results.cpu_us(workload, OURS), results.cpu_us(workload, BASE)
     return median(ours) / median(base) if ours and base else None
+
+
+def per_chunk_us(results: Results, workload: str) -> float | None:
+    """Our CPU per chunk of a stream, the request's share included; None if not measured."""
+    ours = results.cpu_us(workload, OURS)
+    return median(ours) / _workload(workload).chunks if ours else None
 
 
 def report(results: Results) -> str:

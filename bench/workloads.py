@@ -84,6 +84,15 @@ WORKLOADS = (
         stream=True,
     ),
     Workload(
+        name="stream-paced",
+        about="100 chunks, 2 ms between them",
+        model="bench-paced",
+        upstream_path="/paced/v1/chat/completions",
+        proof=STREAM_PROOF,
+        stream=True,
+        connections=32,
+    ),
+    Workload(
         name="json-translate",
         about="OpenAI caller, Anthropic upstream, 1 KB answer",
         model="bench-translated-fast",
@@ -108,6 +117,16 @@ WORKLOADS = (
         proof=STREAM_PROOF,
         stream=True,
         translated=True,
+    ),
+    Workload(
+        name="translate-paced",
+        about="OpenAI caller, Anthropic upstream, 100 chunks, 2 ms between them",
+        model="bench-translated-paced",
+        upstream_path="/paced/v1/messages",
+        proof=STREAM_PROOF,
+        stream=True,
+        translated=True,
+        connections=32,
     ),
 )
 

@@ -73,13 +73,17 @@ def test_targets_are_reached_or_missed_by_the_medians() -> None:
         rounds("json", "headgate", 120, 120, 10),
         rounds("stream-each", "haproxy", 1000),
         rounds("stream-each", "headgate", 1600),
+        rounds("stream-paced", "haproxy", 1000),
+        rounds("stream-paced", "headgate", 1701),
         rounds("translate", "headgate", 4100),
     )
     assert verdicts(found) == {
         "json: CPU to haproxy's": "ok",
         "json: the same, as aimed at": "MISS",
         "stream-each: CPU to haproxy's": "ok",
+        "stream-paced: CPU to haproxy's": "MISS",
         "translate: CPU per chunk": "MISS",
+        "translate-paced: CPU per chunk": "not measured",
         "first answer after start": "ok",
         "RSS, idle": "ok",
         "RSS, 1,000 slow streams at once": "ok",
