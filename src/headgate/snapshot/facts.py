@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from headgate.base.money import NanoUsd
-from headgate.providers.provider import Operation, Provider
+from headgate.providers.provider import Operation, Provider, Quirk
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -52,8 +52,10 @@ class RateLimit(msgspec.Struct, frozen=True):
 
 
 class LimitTable(msgspec.Struct, frozen=True):
-    """Limits by model name: exact name, else the first key that is contained in it (file order),
-    else `default`. `scope` names the window set, so that each model has its own."""
+    """Limits by model name.
+
+    The exact name counts, else the first one that is contained in it (file order), else `default`.
+    """
 
     entries: tuple[tuple[str, RateLimit], ...] = ()
     default: RateLimit | None = None
@@ -115,8 +117,11 @@ class RequestRule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Removal(msgspec.Struct, frozen=True, kw_only=True):
-    """One `__remove__` entry. `path` is dotted; with conditions, list items are removed one by one
-    (any condition suffices; a condition is dotted path -> value)."""
+    """One `__remove__` entry, `path` being dotted in the file.
+
+    With conditions, list items are removed one by one: any condition suffices, and a condition is
+    a plain value or dotted path -> value.
+    """
 
     path: tuple[str, ...]
     conditions: tuple[Any, ...] = ()
@@ -154,8 +159,9 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One configured upstream.
 
     `endpoints` maps an operation to the ways of asking for it, the caller's own dialect being
-    preferred when it is among them. `models` is alias -> upstream model. `model_endpoints`
-    overrides `endpoints` for upstream models that go elsewhere.
+    preferred when it is among them; an operation that is missing there cannot be asked for.
+    Operations beside chat name the dialect of the vendor's family ("openai_chat", "gemini").
+    `models` is alias -> upstream model; `discovers`: none were listed, so the upstream is asked.
     """
 
     name: str
@@ -164,6 +170,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     endpoints: Mapping[Operation, tuple[Endpoint, ...]]
     credentials: tuple[Credential, ...]
     models: Mapping[str, str]
+    discovers: bool = False
     credential_strategy: Strategy = Strategy.ROUND_ROBIN
     headers: Headers = ()
     passthrough_headers: tuple[str, ...] = ()
@@ -194,6 +201,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     timeouts: Timeouts
     keepalive_s: float | None = None
     credential_limit: RateLimit | None = None
+    quirks: tuple[Quirk, ...] = ()  # for the OpenAI wire; before the overrides
     overrides: tuple[Override, ...] = ()
     stream_override: bool | None = None  # `stream` in the overrides forces the upstream's mode
 
@@ -257,8 +265,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of the configuration. `keys` is by the text that callers send; `loaded_at_s`
-    seconds since the epoch.
+    """One version of the configuration.
+
+    `keys` is by the text that callers send; `loaded_at_s` seconds since the epoch.
     """
 
     version: int
