@@ -5,6 +5,7 @@ from __future__ import annotations
 from headgate.admission.admit import Grant
 from headgate.admission.estimate import estimated_usage
 from headgate.base.failure import Failure
+from headgate.base.ids import new_id
 from headgate.base.money import NanoUsd
 from headgate.dialects.bridge import DIALECTS
 from headgate.dialects.dialect import ReplyContext
@@ -53,7 +54,8 @@ class Journey:
             return
         estimate = estimated_usage(estimated_prompt(self.call), self.call.max_tokens())
         amount = self._cost(estimate)
-        self._hold = await self._stages.ledger.reserve(grant.key, self.call.request_id, amount)
+        # An id of our own: callers choose request ids, and may send one for many requests at once.
+        self._hold = await self._stages.ledger.reserve(grant.key, new_id("hold-"), amount)
 
     async def moderate(self) -> None:
         """Have the caller's words checked if the key wants that. Errors: RelayError."""
@@ -97,7 +99,6 @@ class Journey:
         """Let go of the upstream, charge what was used, and write the record. Once."""
         if self._settled:
             return
-        self._settled = True
         if self._exchange is not None:
             await self._exchange.close()
         if self._grant is None:
@@ -107,6 +108,9 @@ class Journey:
         if self._hold is not None:
             await self._stages.ledger.settle(self._hold, cost)
         await self._stages.sink.record(self._record(self._grant, usage, source, cost))
+        # Only now: a caller that hangs up while its last bytes wait for this cuts it short, and
+        # `relay()` settles again on the way out.
+        self._settled = True
 
     def _granted(self) -> Grant:
         if self._grant is None:

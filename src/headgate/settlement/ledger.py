@@ -16,7 +16,7 @@ from headgate.snapshot.facts import Key
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """Money set aside for one request. Its id makes ending it idempotent."""
+    """Money set aside for one request. Its id is never used twice, and makes ending idempotent."""
 
     hold_id: str
     account_id: str
@@ -29,7 +29,8 @@ class Ledger(Protocol):
     async def reserve(self, key: Key, hold_id: str, estimate: NanoUsd) -> Hold | None:
         """Set money aside, at most what the account has left. None: the account is unlimited.
 
-        Errors: RelayError BALANCE_EXHAUSTED when nothing is left.
+        Errors: RelayError BALANCE_EXHAUSTED when nothing is left; ValueError when a hold of this
+        id is open, for one of the two would never be paid.
         """
 
     async def settle(self, hold: Hold, amount: NanoUsd) -> None:
@@ -67,6 +68,8 @@ class MemoryLedger:
                     message="Balance is insufficient, please check your account.",
                 )
             )
+        if hold_id in self._open:
+            raise ValueError(f"hold {hold_id} is open already")
         amount = NanoUsd(min(estimate, available))
         hold = Hold(hold_id=hold_id, account_id=key.key_id, amount=amount)
         account.held += amount
