@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -26,8 +27,8 @@ class LogLines:
         self._stream = stream
         self._written = json_line if as_json else text_line
         self._waiting: deque[UsageRecord] = deque(maxlen=_MOST_WAITING)
-        self._taken = 0
         self._lost = 0
+        self._told = 0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log lines", daemon=True)
         self._thread.start()
@@ -35,7 +36,7 @@ class LogLines:
     async def record(self, record: UsageRecord) -> None:
         """Queue one record; never waits."""
         if len(self._waiting) == _MOST_WAITING:
-            self._lost += 1
+            self._lost += 1  # by one thread only; the other remembers how many it has told
         self._waiting.append(record)
 
     def close(self) -> None:
@@ -50,14 +51,27 @@ class LogLines:
 
     def _flush(self) -> None:
         lines: list[str] = []
-        if self._lost:
-            lines.append(f"{self._lost} log lines were dropped: the log is not being read\n")
-            self._lost = 0
+        lost = self._lost - self._told
+        if lost:
+            self._told += lost
+            lines.append(f"{lost} log lines were dropped: the log is not being read\n")
         while self._waiting:
             lines.append(self._written(self._waiting.popleft()))
         if lines:
-            self._stream.write("".join(lines))
-            self._stream.flush()
+            # A closed pipe or a full disk costs these lines, never the thread.
+            with suppress(OSError, ValueError):
+                self._stream.write("".join(lines))
+                self._stream.flush()
+
+
+class NoLog:
+    """A `UsageSink` that keeps nothing."""
+
+    async def record(self, record: UsageRecord) -> None:
+        """Forget the record."""
+
+    def close(self) -> None:
+        """Nothing is left."""
 
 
 def json_line(record: UsageRecord) -> str:
@@ -68,7 +82,7 @@ def json_line(record: UsageRecord) -> str:
 def text_line(record: UsageRecord) -> str:
     """One record as one line for a person."""
     at = datetime.fromtimestamp(record.at_s, UTC).strftime("%H:%M:%S")
-    words = [at, str(record.status), record.operation, record.model]
+    words = [at, str(record.status), record.operation, _one_line(record.model)]
     if record.channel:
         words.append(f"-> {record.channel}")
     if len(record.attempts) > 1:
