@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from headgate.dialects.anthropic import ANTHROPIC
+from headgate.dialects.completions import COMPLETIONS
 from headgate.dialects.dialect import Dialect, Fields, Target
 from headgate.dialects.gemini import GEMINI
 from headgate.dialects.openai_chat import OPENAI_CHAT
@@ -16,7 +17,7 @@ from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, Json
 
 DIALECTS: Mapping[str, Dialect] = {
-    dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC, GEMINI)
+    dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC, GEMINI, COMPLETIONS)
 }
 
 

@@ -27,7 +27,7 @@ from headgate.relay.lane import (
     stream_as_whole,
     whole_as_stream,
 )
-from headgate.relay.operations import answer_of, body_of, error_dialect
+from headgate.relay.operations import PLAIN, answer_of, body_of
 from headgate.relay.upstream_body import (
     Translation,
     UpstreamBody,
@@ -82,7 +82,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         """
         offer = attempt.offer
         endpoint = chosen_endpoint(offer, self.call)
-        if self.call.operation is not Operation.CHAT:
+        if self.call.operation in PLAIN:
             return await self._plain(attempt, endpoint, timeouts, now_s)
         stream = self.call.stream if offer.stream_override is None else offer.stream_override
         body = self._body(offer, endpoint, stream)
@@ -117,10 +117,18 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
             body=body.data,
             timeouts=timeouts,
             proxy=channel.proxy,
-            decode_error=DIALECTS[error_dialect(endpoint.dialect)].decode_error,
+            decode_error=DIALECTS[endpoint.dialect].decode_error,
             retry_client_errors=channel.retry_client_errors,
         )
-        return await open_upstream(self.pool, ask, now_s)
+        try:
+            return await open_upstream(self.pool, ask, now_s)
+        except RelayError as error:
+            if endpoint.dialect == self.call.dialect:
+                raise
+            # Another dialect's error object would mean nothing to this caller.
+            raise RelayError(
+                msgspec.structs.replace(error.failure, upstream_body=None)
+            ) from None
 
     async def _plain(
         self, attempt: Attempt, endpoint: Endpoint, timeouts: Timeouts, now_s: float
@@ -244,7 +252,8 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
 
 def chosen_endpoint(offer: Offer, call: Call) -> Endpoint:
     """The endpoint in the caller's own dialect if the channel has one, else its first."""
-    endpoints = offer.channel.endpoints[call.operation]
+    known = offer.channel.endpoints
+    endpoints = known.get(call.operation) or known[Operation.CHAT]
     for endpoint in endpoints:
         if endpoint.dialect == call.dialect:
             return endpoint

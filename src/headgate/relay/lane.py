@@ -25,8 +25,11 @@ _MODEL_FIELD = re.compile(rb'("(?:model|modelVersion)"\s*:\s*")(?:[^"\\]|\\.)*("
 class StreamLane(Protocol):
     """A stream on its way to the caller."""
 
-    usage: Usage | None
     failure: Failure | None  # set when the upstream broke off; the bytes out said so already
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the stream has told so far."""
 
     def feed(self, data: bytes) -> bytes:
         """Take what arrived, give what may go out."""
@@ -126,11 +129,16 @@ class Translated:
     """Different dialects: frames to events to frames."""
 
     def __init__(self, upstream: Dialect, caller: Dialect, context: ReplyContext) -> None:
-        self.usage: Usage | None = None
         self.failure: Failure | None = None
+        self._usage: Usage | None = None
         self._frames = upstream.frame_decoder()
         self._decoder: StreamDecoder = upstream.stream_decoder()
         self._encoder: StreamEncoder = caller.stream_encoder(context)
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the stream has told so far."""
+        return self._usage
 
     def feed(self, data: bytes) -> bytes:
         """Translate the frames that these bytes complete."""
@@ -160,7 +168,7 @@ class Translated:
         if self.failure is not None:
             return b""
         if isinstance(event, Started | Ended):
-            self.usage = event.usage or self.usage
+            self._usage = event.usage or self._usage
         elif isinstance(event, Failed):
             self.failure = event.failure
         return self._encoder.feed(event)

@@ -1,13 +1,16 @@
 """Changing an upstream body as the operator says: `post_body_parameter_overrides`.
 
-Order and meaning: `uni-api.md` 1.10. Bodies are plain dicts; shared values are never edited in
-place, because an override belongs to the snapshot.
+Order and meaning: `uni-api.md` 1.10. Top-level values of a body may be `msgspec.Raw`; only those
+that an override touches are decoded, so that the others go on byte for byte. Shared values are
+never edited in place, because an override belongs to the snapshot.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from headgate.snapshot.facts import Override, Removal
 
@@ -17,10 +20,21 @@ Body = dict[str, Any]
 def overridden(body: Body, overrides: Sequence[Override]) -> Body:
     """Lay the operator's overrides over a body, layer by layer."""
     for override in overrides:
-        body = merged(body, override.values)
+        body = merged(_opened(body, override), override.values)
         for removal in override.removals:
             body = removed(body, removal)
     return body
+
+
+def _opened(body: Mapping[str, Any], override: Override) -> Body:
+    """Decode the values that the override looks into."""
+    touched = {*override.values, *(removal.path[0] for removal in override.removals)}
+    return {
+        name: msgspec.json.decode(value)
+        if name in touched and isinstance(value, msgspec.Raw)
+        else value
+        for name, value in body.items()
+    }
 
 
 def merged(body: Mapping[str, Any], values: Mapping[str, Any]) -> Body:

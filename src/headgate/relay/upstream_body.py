@@ -1,6 +1,7 @@
 """The body for one attempt: patched or translated, then the channel's changes.
 
-A body that nobody needs to look into stays a dict of raw values, so that nested bytes survive.
+A body of the caller's own dialect stays a dict of raw values, so that nested bytes survive; what
+a change has to look into is decoded there and nowhere else.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.dialects.bridge import DIALECTS, patched, translated
-from headgate.dialects.dialect import Fields, Target
+from headgate.dialects.dialect import Target
 from headgate.ir.loss import Loss
 from headgate.ir.request import ChatRequest
-from headgate.providers.provider import Operation
-from headgate.providers.quirks import quirks_for
+from headgate.providers.quirks import without_images, without_tools
 from headgate.relay.call import Call
 from headgate.relay.overrides import overridden
 from headgate.snapshot.facts import LossPolicy, Offer
 
 Body = dict[str, Any]
+
+# Quirks are about OpenAI's wire; the other dialects' encoders know their models themselves.
+_QUIRKY = frozenset({"openai_chat", "openai_completions"})
 
 
 class UpstreamBody(msgspec.Struct, frozen=True):
@@ -52,15 +55,7 @@ def same_dialect_body(call: Call, offer: Offer, dialect: str, stream: bool) -> U
     fields = patched(DIALECTS[dialect], call.fields, target)
     if stream != call.stream:
         fields = {**fields, "stream": msgspec.Raw(b"true" if stream else b"false")}
-    return UpstreamBody(_shaped(fields, offer, dialect))
-
-
-def plain_body(call: Call, offer: Offer) -> UpstreamBody:
-    """Patch the body of an operation that has one wire form everywhere (embeddings...)."""
-    fields = {**call.fields, "model": msgspec.Raw(msgspec.json.encode(offer.model))}
-    if call.operation is Operation.EMBEDDINGS and "encoding_format" not in fields:
-        fields["encoding_format"] = msgspec.Raw(b'"float"')  # uni-api adds it, some hosts need it
-    return UpstreamBody(_overridden_only(fields, offer))
+    return UpstreamBody(msgspec.json.encode(_changed(dict(fields), offer, dialect)))
 
 
 def translated_body(
@@ -90,64 +85,16 @@ def _target(offer: Offer, stream: bool) -> Target:
     )
 
 
-def _shaped(fields: Fields, offer: Offer, dialect: str) -> bytes:
-    """Apply the channel's changes, decoding only if there are any."""
-    channel = offer.channel
-    if (
-        channel.tools
-        and channel.images
-        and not offer.overrides
-        and not quirks_for(channel.provider, offer.model, offer.alias)
-    ):
-        return msgspec.json.encode(fields)
-    body = {name: msgspec.json.decode(value) for name, value in fields.items()}
-    return msgspec.json.encode(_changed(body, offer, dialect))
-
-
-def _overridden_only(fields: Fields, offer: Offer) -> bytes:
-    if not offer.overrides:
-        return msgspec.json.encode(fields)
-    body = {name: msgspec.json.decode(value) for name, value in fields.items()}
-    return msgspec.json.encode(overridden(body, offer.overrides))
-
-
 def _changed(body: Body, offer: Offer, dialect: str) -> Body:
     """Quirks of the model, flags of the channel, then the operator's overrides: they win."""
-    channel = offer.channel
-    if dialect == "openai_chat":
-        for quirk in quirks_for(channel.provider, offer.model, offer.alias):
+    if dialect in _QUIRKY:
+        for quirk in offer.quirks:
             body = quirk(body, offer.model, offer.alias)
-    if not channel.tools:
-        for name in ("tools", "tool_choice", "toolConfig"):
-            body.pop(name, None)
-    if not channel.images:
-        body = _without_images(body)
+    if not offer.channel.tools:
+        body = without_tools(body)
+    if not offer.channel.images:
+        body = without_images(body)
     return overridden(body, offer.overrides) if offer.overrides else body
-
-
-_IMAGE_TYPES = frozenset({"image_url", "image"})
-
-
-def _without_images(body: Body) -> Body:
-    """Drop image parts from the messages (`image: false` of a channel)."""
-    for list_name, parts_name in (("messages", "content"), ("contents", "parts")):
-        messages = body.get(list_name)
-        if not isinstance(messages, list):
-            continue
-        for message in messages:
-            if isinstance(message, dict) and isinstance(message.get(parts_name), list):
-                message[parts_name] = [p for p in message[parts_name] if not _is_image(p)]
-    return body
-
-
-def _is_image(part: Any) -> bool:
-    if not isinstance(part, dict):
-        return False
-    if part.get("type") in _IMAGE_TYPES:
-        return True
-    inline = part.get("inlineData") or part.get("inline_data")
-    kind = inline.get("mimeType", inline.get("mime_type", "")) if isinstance(inline, dict) else ""
-    return str(kind).startswith("image/")
 
 
 def _refusal(losses: Sequence[Loss], offer: Offer) -> Failure:

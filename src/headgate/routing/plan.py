@@ -132,7 +132,7 @@ def _leaves(routes: Sequence[Route | RouteGroup]) -> list[Offer]:
 
 def _kept(offers: Sequence[Offer], need: Need) -> list[Offer]:
     """Drop the offers that cannot serve this request, or say why none can."""
-    able = [offer for offer in offers if need.operation in offer.channel.endpoints]
+    able = [offer for offer in offers if _can(offer, need.operation)]
     if not able:
         raise RelayError(_unable(offers, need))
     allowed = [offer for offer in able if not _excluded(offer, need)]
@@ -151,6 +151,14 @@ def _kept(offers: Sequence[Offer], need: Need) -> list[Offer]:
             )
         )
     return short
+
+
+def _can(offer: Offer, operation: Operation) -> bool:
+    """A legacy completion can also be asked of any chat endpoint."""
+    endpoints = offer.channel.endpoints
+    return operation in endpoints or (
+        operation is Operation.COMPLETIONS and Operation.CHAT in endpoints
+    )
 
 
 def _excluded(offer: Offer, need: Need) -> bool:

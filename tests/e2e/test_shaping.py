@@ -1,0 +1,125 @@
+"""Time bounds, heart-beats, overrides, headers: cases 67 to 76 (`uni-api.md` 6.2)."""
+
+import pytest
+
+from tests.e2e.harness import KEY, Bench
+
+
+def config(place: str, preferences: str, *, models: str = "[gpt-m]", everyone: str = "") -> str:
+    """One channel with preferences."""
+    return f"""
+        providers:
+          - provider: one
+            base_url: LAB/{place}/v1/chat/completions
+            api: up
+            model: {models}
+            preferences: {{{preferences}}}
+        api_keys:
+          - api: {KEY}
+        preferences: {{cooldown_period: 0{everyone}}}
+        """
+
+
+async def test_case_67_heartbeats_until_the_first_byte(bench: Bench) -> None:
+    gate = await bench.gateway(config("slow3", "keepalive_interval: {gpt-m: 1}"))
+    reply = await gate.chat("gpt-m", stream=True)
+    assert reply.status == 200
+    assert reply.text.startswith(": keepalive\n\n: keepalive\n\n")
+    assert reply.place == "slow3"
+    assert reply.events[-1] == "[DONE]"
+
+
+async def test_case_67_failure_after_a_heartbeat_is_an_error_event(bench: Bench) -> None:
+    text = config("slow3", "keepalive_interval: {default: 1}, model_timeout: {default: 2}")
+    gate = await bench.gateway(text)
+    reply = await gate.chat("gpt-m", stream=True)
+    assert reply.status == 200
+    assert reply.text.startswith(": keepalive\n\n")
+    assert "Request timed out after 2 seconds" in reply.events[-1]["error"]["message"]
+
+
+async def test_case_68_no_heartbeat_beyond_the_timeout_or_without_a_stream(bench: Bench) -> None:
+    longer = "keepalive_interval: {default: 25}, model_timeout: {default: 5}"
+    gate = await bench.gateway(config("slow2", longer))
+    assert ": keepalive" not in (await gate.chat("gpt-m", stream=True)).text
+    whole = await bench.gateway(config("slow2", "keepalive_interval: {default: 1}"))
+    reply = await whole.chat("gpt-m")
+    assert reply.headers["content-type"] == "application/json"
+    assert reply.place == "slow2"
+
+
+async def test_case_70_overrides(bench: Bench) -> None:
+    overrides = (
+        "post_body_parameter_overrides: {temperature: 0.5, metadata: {src: gw}, "
+        "__remove__: [user], gpt-alias: {top_p: 0.1, __remove__: metadata}}"
+    )
+    gate = await bench.gateway(config("ok1", overrides, models="[gpt-m, {gpt-m: gpt-alias}]"))
+    await gate.chat("gpt-m", user="me", temperature=1, metadata={"team": "x"})
+    body = bench.last.json
+    assert body["temperature"] == 0.5
+    assert body["metadata"] == {"team": "x", "src": "gw"}
+    assert not {"user", "gpt-alias", "__remove__", "top_p"} & set(body)
+    await gate.chat("gpt-alias", user="me")
+    body = bench.last.json
+    assert body["top_p"] == 0.1
+    assert not {"user", "metadata", "gpt-alias"} & set(body)
+
+
+async def test_case_71_structured_removal(bench: Bench) -> None:
+    removal = (
+        "post_body_parameter_overrides: {__remove__: "
+        "[{path: tools, where_any: [{type: web_search}], drop_empty: true}]}"
+    )
+    gate = await bench.gateway(config("ok1", removal))
+    function = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    await gate.chat("gpt-m", tools=[{"type": "web_search"}, function])
+    assert bench.last.json["tools"] == [function]
+    await gate.chat("gpt-m", tools=[{"type": "web_search"}])
+    assert "tools" not in bench.last.json
+
+
+async def test_case_72_headers(bench: Bench) -> None:
+    headers = "headers: {X-T: v1, X-Foo: fixed}, passthrough_request_headers: [X-Foo]"
+    gate = await bench.gateway(config("ok1", headers))
+    body = {"model": "gpt-m", "messages": [{"role": "user", "content": "Hi"}]}
+    await gate.post("/v1/chat/completions", body, headers={"X-Foo": "mine"})
+    assert (bench.last.headers["x-t"], bench.last.headers["x-foo"]) == ("v1", "mine")
+    await gate.post("/v1/chat/completions", body)
+    assert bench.last.headers["x-foo"] == "fixed"
+
+
+@pytest.mark.parametrize("level", ["channel", "preferences"])
+async def test_case_73_bodies_too_large_for_a_channel(bench: Bench, level: str) -> None:
+    text = config("ok1", "max_request_body_bytes: 1KB" if level == "preferences" else "")
+    if level == "channel":
+        text = text.replace("api: up\n", "api: up\n            max_request_body_bytes: 1KB\n")
+    gate = await bench.gateway(text)
+    assert (await gate.chat("gpt-m")).status == 200
+    reply = await gate.chat("gpt-m", user="x" * 1000)
+    assert reply.status == 413
+    assert reply.error == ("The request body is too large for all available providers: gpt-m")
+
+
+async def test_case_74_excluded_endpoints(bench: Bench) -> None:
+    gate = await bench.gateway(config("ok1", "exclude_endpoints: [v1/chat/completions/]"))
+    assert (await gate.chat("gpt-m")).status == 404
+    embedding = await gate.post("/v1/embeddings", {"model": "gpt-m", "input": "Hi"})
+    assert embedding.status == 200
+
+
+async def test_case_76_excluded_requests(bench: Bench) -> None:
+    rules = (
+        "exclude_request_rules: [{match: {endpoint: /v1/chat/completions, "
+        "request_model: gpt-m, reasoning_effort: [high]}}]"
+    )
+    gate = await bench.gateway(config("ok1", rules))
+    assert (await gate.chat("gpt-m", reasoning_effort="high")).status == 404
+    assert (await gate.chat("gpt-m", reasoning_effort="low")).status == 200
+
+
+async def test_unknown_fields_reach_the_upstream_byte_for_byte(bench: Bench) -> None:
+    gate = await bench.gateway(config("ok1", ""))
+    odd = b'"odd": {"b":1.50, "a" : [1e3,"\\u00e9"],"big":123456789012345678901}'
+    body = b'{"model":"gpt-m","messages":[{"role":"user","content":"Hi"}],' + odd + b"}"
+    assert (await gate.post("/v1/chat/completions", body)).status == 200
+    assert odd.split(b": ", 1)[1] in bench.last.body
