@@ -13,7 +13,7 @@ import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.base.frames import Frame
-from headgate.dialects.anthropic.blocks import decode_block, decode_citation
+from headgate.dialects.anthropic.blocks import decode_block, decode_citation, opened
 from headgate.dialects.anthropic.errors import bad_reply, decode_error, failure_of
 from headgate.dialects.anthropic.reply import call_input, decode_finish, decode_tier, decode_usage
 from headgate.dialects.anthropic.wire import NAME, Leftovers, compact
@@ -28,7 +28,7 @@ from headgate.ir.events import (
     PartStarted,
     Started,
 )
-from headgate.ir.request import Json, Opaque, Part, Signature, Text, Thinking, ToolCall
+from headgate.ir.request import Json, Opaque, Part, Text, Thinking, ToolCall
 from headgate.ir.usage import Usage
 
 _DONE = b"[DONE]"
@@ -82,7 +82,7 @@ def merged_usage(known: Json, more: Json | None) -> Json:
     return known | {key: value for key, value in (more or {}).items() if value}
 
 
-class _Open:
+class _Growing:
     """A block that is not complete yet, and the part that it is for us."""
 
     def __init__(self, index: int, part: Part) -> None:
@@ -122,7 +122,7 @@ class AnthropicStreamDecoder:
     def __init__(self) -> None:
         self._started = False
         self._over = False
-        self._open: dict[int, _Open | _Held] = {}
+        self._open: dict[int, _Growing | _Held] = {}
         self._parts: list[Part] = []  # as they started; the next part's index is their number
         self._usage: Json = {}
         self._stop_reason: str | None = None
@@ -214,40 +214,40 @@ class AnthropicStreamDecoder:
             self._open[wire_index] = _Held(block)
             return events
         head, deltas = _taken_apart(part, len(self._parts))
-        opened = _Open(len(self._parts), head)
+        growing = _Growing(len(self._parts), head)
         if isinstance(part, ToolCall):
             given = block.get("input")
-            opened.whole_input = given if isinstance(given, dict) else {}
-        self._open[wire_index] = opened
+            growing.whole_input = given if isinstance(given, dict) else {}
+        self._open[wire_index] = growing
         self._parts.append(head)
-        return [*events, PartStarted(opened.index, head), *deltas]
+        return [*events, PartStarted(growing.index, head), *deltas]
 
     def _block_delta(self, wire_index: int, delta: _Delta, data: bytes) -> list[Event]:
-        opened = self._open.get(wire_index)
-        if isinstance(opened, _Held):
-            opened.add(msgspec.json.decode(data)["delta"])
+        growing = self._open.get(wire_index)
+        if isinstance(growing, _Held):
+            growing.add(msgspec.json.decode(data)["delta"])
             return []
         before: list[Event] = []
-        if opened is None:
+        if growing is None:
             begun = self._begin_for(wire_index, delta)
             if begun is None:
                 return []
-            opened, before = begun
-        index = opened.index
+            growing, before = begun
+        index = growing.index
         if delta.text:
             return [*before, PartDelta(index, delta.text)]
         if delta.partial_json:
-            opened.arguments_came = True
+            growing.arguments_came = True
             return [*before, PartDelta(index, delta.partial_json)]
         if delta.thinking:
             return [*before, PartDelta(index, delta.thinking)]
         if delta.signature:
-            return [*before, PartDelta(index, signature=Signature(NAME, delta.signature))]
+            return [*before, PartDelta(index, signature=opened(delta.signature))]
         if delta.citation is not None:
             return [*before, PartDelta(index, citations=(decode_citation(delta.citation),))]
         return before
 
-    def _begin_for(self, wire_index: int, delta: _Delta) -> tuple[_Open, list[Event]] | None:
+    def _begin_for(self, wire_index: int, delta: _Delta) -> tuple[_Growing, list[Event]] | None:
         """Open the block of a delta that came without content_block_start."""
         part: Part
         if delta.text:
@@ -256,25 +256,25 @@ class AnthropicStreamDecoder:
             part = Thinking()
         else:
             return None
-        opened = _Open(len(self._parts), part)
-        self._open[wire_index] = opened
+        growing = _Growing(len(self._parts), part)
+        self._open[wire_index] = growing
         self._parts.append(part)
-        return opened, [*self._begin(), PartStarted(opened.index, part)]
+        return growing, [*self._begin(), PartStarted(growing.index, part)]
 
     def _block_stop(self, wire_index: int) -> list[Event]:
-        opened = self._open.pop(wire_index, None)
-        if opened is None:
+        growing = self._open.pop(wire_index, None)
+        if growing is None:
             return []
-        if isinstance(opened, _Held):
+        if isinstance(growing, _Held):
             index = len(self._parts)
-            self._parts.append(opened.whole())
+            self._parts.append(growing.whole())
             return [PartStarted(index, self._parts[index]), PartEnded(index)]
-        if isinstance(opened.part, ToolCall) and not opened.arguments_came:
+        if isinstance(growing.part, ToolCall) and not growing.arguments_came:
             return [
-                PartDelta(opened.index, compact(opened.whole_input)),
-                PartEnded(opened.index),
+                PartDelta(growing.index, compact(growing.whole_input)),
+                PartEnded(growing.index),
             ]
-        return [PartEnded(opened.index)]
+        return [PartEnded(growing.index)]
 
     def _finish(self) -> list[Event]:
         events = self._begin()
