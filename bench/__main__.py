@@ -96,7 +96,9 @@ def _parser() -> argparse.ArgumentParser:
         "--candidates", type=_names(names), default=names, help=f"some of: {','.join(names)}"
     )
     parser.add_argument("--name", default="run", help="second half of the files' names")
-    parser.add_argument("--profile", action="store_true", help="flame graphs by py-spy, in build/")
+    parser.add_argument(
+        "--profile", action="store_true", help="and sample headgate with py-spy, on standard error"
+    )
     return parser
 
 

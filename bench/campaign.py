@@ -17,7 +17,7 @@ from bench.caller import AnswerError, Line, ask, check, hold_streams, request
 from bench.candidates import Candidate
 from bench.load import Load
 from bench.processes import LOOPBACK
-from bench.profile import record
+from bench.profile import record, summary
 from bench.results import DIRECT, FirstByte, Results, Round, Standing
 from bench.starting import Running, Starter
 from bench.workloads import SLOW_STREAM, WORKLOADS, Workload
@@ -44,7 +44,7 @@ class Effort(Struct, frozen=True):
 
 
 class Wish(Struct, frozen=True, kw_only=True):
-    """What to measure, and with what. `py_spy`: draw headgate too."""
+    """What to measure, and with what. `py_spy`: sample headgate too."""
 
     candidates: Sequence[Candidate]
     phases: frozenset[str]
@@ -166,15 +166,17 @@ class Campaign:
             )
 
     def profiles(self, py_spy: str) -> None:
-        """Draw each gateway under each workload. Not for keeping: a drawing names local files."""
+        """Show where each gateway's time goes. The samples are kept apart: they name files."""
         for workload in self._wish.workloads:
             for one in self._running:
                 if not one.candidate.is_gateway:
                     continue
-                target = PROFILES / f"{one.name}-{workload.name}.svg"
+                target = PROFILES / f"{one.name}-{workload.name}.txt"
                 load = self._load(workload, one, PROFILE_S)
-                drawn = record(py_spy, one.process.pid, self._wish.wrk, load, target)
-                _say(f"{target}" if drawn else f"py-spy failed at {workload.name}")
+                if record(py_spy, one.process.pid, self._wish.wrk, load, target):
+                    _say(f"{target}\n{summary(target.read_text())}\n")
+                else:
+                    _say(f"py-spy failed at {workload.name}")
 
     def _standing(self, one: Running) -> Standing:
         return next(row for row in self._results.standings if row.candidate == one.name)

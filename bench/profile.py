@@ -1,8 +1,9 @@
-"""Where headgate's time goes: a flame graph per workload, if py-spy is installed."""
+"""Where headgate's time goes under a workload, by py-spy if that is installed."""
 
 from __future__ import annotations
 
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 from bench.candidates import find_program
@@ -10,6 +11,7 @@ from bench.load import Load
 
 PACKAGE = "pip install py-spy"
 GRACE_S = 30.0
+SHOWN = 30
 
 
 def find_py_spy() -> str | None:
@@ -18,12 +20,15 @@ def find_py_spy() -> str | None:
 
 
 def record(py_spy: str, pid: int, wrk: str, load: Load, target: Path) -> bool:
-    """Draw a process tree under load into `target`. False if py-spy failed."""
+    """Sample a process tree under load into `target`: a stack and its count per line.
+
+    False if py-spy failed. Raises `LoadError`.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     sampling = subprocess.Popen(
         [
             *(py_spy, "record", "--pid", str(pid), "--subprocesses", "--native"),
-            *("--duration", str(load.duration_s), "--output", str(target)),
+            *("--duration", str(load.duration_s), "--format", "raw", "--output", str(target)),
         ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -35,3 +40,21 @@ def record(py_spy: str, pid: int, wrk: str, load: Load, target: Path) -> bool:
         if sampling.poll() is None:
             sampling.kill()
             sampling.wait()
+
+
+def summary(stacks: str) -> str:
+    """The functions with the largest share: percent in themselves, percent with what they call."""
+    own: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for line in stacks.splitlines():
+        stack, _, count = line.rpartition(" ")
+        frames = stack.split(";")
+        own[frames[-1]] += int(count)
+        for frame in set(frames):
+            total[frame] += int(count)
+    samples = own.total() or 1
+    rows = [
+        f"{own[frame] / samples:6.1%} {count / samples:6.1%}  {frame}"
+        for frame, count in sorted(total.items(), key=lambda item: (-own[item[0]], -item[1]))
+    ]
+    return "\n".join([f"{'own':>6} {'all':>6}  of {own.total()} samples", *rows[:SHOWN]])

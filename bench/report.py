@@ -29,15 +29,11 @@ class Target(Struct, frozen=True):
 
     def row(self) -> Row:
         """What it is, what it should be, what it is, and whether that will do."""
+        wanted = f"<= {self.at_most:g} {self.unit}"
         if self.value is None:
-            return (self.about, f"<= {self.at_most:g} {self.unit}", NONE, "not measured")
+            return (self.about, wanted, NONE, "not measured")
         verdict = "ok" if self.value <= self.at_most else "MISS"
-        return (
-            self.about,
-            f"<= {self.at_most:g} {self.unit}",
-            f"{self.value:.2f} {self.unit}",
-            verdict,
-        )
+        return (self.about, wanted, f"{self.value:.2f} {self.unit}", verdict)
 
 
 def targets(results: Results) -> list[Target]:
@@ -69,7 +65,7 @@ def _standing_targets(ours: Standing | None) -> list[Target]:
         Target("first answer after start", "s", 1, ready_s),
         Target("RSS, idle", "MB", 60, idle_mb),
         Target(f"RSS, {crowd} at once", "MB", 200, peak_mb),
-        Target(f"{crowd}: late or incomplete", "", 0, lost),
+        Target(f"{crowd}: late or incomplete", "lost", 0, lost),
     ]
 
 
@@ -103,6 +99,9 @@ def report(results: Results) -> str:
     ):
         if len(lines) > 1:
             parts += [f"## {title}", text, table(lines)]
+    asked = _measured({row.workload for row in results.rounds})
+    if asked:
+        parts += ["## Workloads", "\n".join(f"- {_about(workload)}" for workload in asked)]
     if results.notes:
         parts += ["## Notes", "\n".join(f"- {line}" for line in results.notes)]
     return "\n\n".join(parts) + "\n"
@@ -172,6 +171,10 @@ def _standing_row(row: Standing) -> Row:
 
 def _measured(names: set[str]) -> list[Workload]:
     return [workload for workload in WORKLOADS if workload.name in names]
+
+
+def _about(workload: Workload) -> str:
+    return f"{workload.name}: {workload.about}; {workload.connections} connections"
 
 
 def _workload(name: str) -> Workload:
