@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import logging
 import socket
 import struct
+import sys
+import termios
 from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
@@ -515,16 +518,14 @@ class HeadgateProtocol(HttpToolsProtocol):
 
     def _close(self) -> None:
         self.transport.close()
-        self._stalled_at_bytes = self.transport.get_write_buffer_size()
-        self._watch.due_in(self._limits.write_stall_s)
+        self._watch_stall(_untaken_bytes(self.transport))
 
     def pause_writing(self) -> None:
         super().pause_writing()
         self._write_paused = True
         if self._responder is not None:
             self._responder.set_paused(True)
-        self._stalled_at_bytes = self.transport.get_write_buffer_size()
-        self._watch.due_in(self._limits.write_stall_s)
+        self._watch_stall(_untaken_bytes(self.transport))
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -556,12 +557,15 @@ class HeadgateProtocol(HttpToolsProtocol):
 
     def _check_stall(self) -> None:
         """Cut a caller that took nothing for a whole term."""
-        waiting_bytes = self.transport.get_write_buffer_size()
-        if waiting_bytes >= self._stalled_at_bytes:
+        untaken_bytes = _untaken_bytes(self.transport)
+        if untaken_bytes >= self._stalled_at_bytes:
             self.transport.abort()
         else:
-            self._stalled_at_bytes = waiting_bytes
-            self._watch.due_in(self._limits.write_stall_s)
+            self._watch_stall(untaken_bytes)
+
+    def _watch_stall(self, untaken_bytes: int) -> None:
+        self._stalled_at_bytes = untaken_bytes
+        self._watch.due_in(self._limits.write_stall_s)
 
     # ------------------------------------------------------------------ the ASGI app
 
@@ -620,3 +624,17 @@ def _header_too_large(size: int, count: int) -> RelayError:
 
 def _too_slow(message: str) -> Failure:
     return Failure(kind=FailureKind.REQUEST_TIMEOUT, message=message)
+
+
+def _untaken_bytes(transport: asyncio.Transport) -> int:
+    """What the caller has not taken yet: our buffer, and the kernel's where it tells.
+
+    The kernel may hold megabytes, so that a slow reader moves nothing in our buffer for long.
+    """
+    unsent = transport.get_write_buffer_size()
+    sock = transport.get_extra_info("socket")
+    with contextlib.suppress(OSError):
+        unsent += int.from_bytes(
+            fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder
+        )
+    return unsent

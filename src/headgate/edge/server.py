@@ -97,6 +97,11 @@ class Server:
         self._listener: asyncio.Server | None = None
         self._ticker: asyncio.TimerHandle | None = None
 
+    @property
+    def connection_count(self) -> int:
+        """Connections that are open, or whose task is not over."""
+        return len(self._shared.connections)
+
     async def start(self) -> str:
         """Start the app and listen; the address as a URL.
 
