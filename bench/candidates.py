@@ -115,8 +115,5 @@ CANDIDATES = (
 
 def start_lab(folder: Path, port: int) -> Process:
     """Start the upstream of all candidates, in a process of its own."""
-    program = (
-        "import sys; from headgate.lab.command import run_lab; "
-        f"sys.exit(run_lab('{LOOPBACK}', {port}, None))"
-    )
-    return Process([sys.executable, "-c", program], folder / "lab.log")
+    listen = ["--host", LOOPBACK, "--port", str(port)]
+    return Process([sys.executable, "-m", "headgate", "lab", *listen], folder / "lab.log")
