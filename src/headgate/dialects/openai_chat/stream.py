@@ -187,6 +187,7 @@ class _ChoiceReader:
         self._calls: list[_Call] = []
         self._legacy_call: _Call | None = None
         self._thoughts: list[str] = []  # of the open thinking part
+        self._is_signed = False  # the open thinking part has its signature: it is complete
 
     # ------------------------------------------------------------------ one chunk
 
@@ -275,6 +276,7 @@ class _ChoiceReader:
             events.append(PartEnded(self._part, self.choice))
             self._kind = None
             self._thoughts.clear()
+            self._is_signed = False
 
     def _close_calls(self, events: list[Event]) -> None:
         for call in self._calls:
@@ -306,8 +308,11 @@ class _ChoiceReader:
                 self._open(Thinking, events)
                 signature = part.signature
                 events.append(PartDelta(self._part, choice=self.choice, signature=signature))
+                self._is_signed = True
 
     def _think(self, text: str, events: list[Event]) -> None:
+        if self._is_signed:
+            self._close(events)
         self._say(Thinking, text, events)
         self._thoughts.append(text)
 
