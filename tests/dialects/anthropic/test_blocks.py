@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import string
 from typing import Any
 
 import pytest
@@ -16,8 +17,10 @@ from headgate.dialects.anthropic.blocks import (
     encode_source,
     encode_thinking,
     opened,
+    opened_id,
     put_back,
     sealed,
+    sealed_id,
 )
 from headgate.dialects.anthropic.wire import Leftovers
 from headgate.ir.request import (
@@ -176,6 +179,25 @@ def test_the_vendors_own_signature_is_not_touched() -> None:
     assert opened("EqQ") == Signature("anthropic", "EqQ")
     assert sealed(None) == ""
     assert opened("") is None
+
+
+def test_anothers_proof_on_a_call_travels_in_its_id() -> None:
+    call = ToolCall(call_id="call_1", name="f", signature=Signature("gemini", "CiQB/+=="))
+    call_id = sealed_id(call)
+    assert set(call_id) <= set(string.ascii_letters + string.digits + "_-")
+    assert opened_id(call_id) == ("call_1", call.signature)
+    left = Leftovers()
+    block = {"type": "tool_use", "id": call_id, "name": "f", "input": {}}
+    part = decode_block(block, "", left)
+    result = decode_block({"type": "tool_result", "tool_use_id": call_id}, "", left)
+    assert part == ToolCall(call_id="call_1", name="f", arguments="{}", signature=call.signature)
+    assert result == ToolResult(call_id="call_1")
+
+
+@pytest.mark.parametrize("call_id", ["toolu_1", "", "a__hg1__gemini__A"])
+def test_an_id_without_a_proof_is_just_an_id(call_id: str) -> None:
+    assert opened_id(call_id) == (call_id, None)
+    assert sealed_id(ToolCall(call_id=call_id, name="f")) == call_id
 
 
 def test_redacted_thinking_keeps_its_data() -> None:

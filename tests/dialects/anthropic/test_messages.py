@@ -171,6 +171,19 @@ def test_foreign_call_ids_are_cleaned_the_same_on_both_sides() -> None:
     assert all(c.isalnum() or c in "_-" for c in "".join(ids))
 
 
+def test_a_very_long_id_is_cut() -> None:
+    found = messages(
+        turn("user", "a"), turn("assistant", call("x" * 500)), turn("tool", result("x" * 500))
+    )
+    assert len(found[1]["content"][0]["id"]) < 80
+
+
+def test_another_vendors_proof_on_a_call_is_dropped_and_named() -> None:
+    signed = ToolCall(call_id="t1", name="f", signature=Signature("gemini", "CiQ"))
+    _, losses = arranged(turn("user", "a"), turn("assistant", signed))
+    assert losses == {"messages[1].content[0].signature": "dropped"}
+
+
 def test_arguments_that_are_no_object_are_wrapped() -> None:
     found, losses = arranged(turn("user", "a"), turn("assistant", call("t1", "{broken")))
     assert found.messages[1]["content"][0]["input"] == {"arguments": "{broken"}

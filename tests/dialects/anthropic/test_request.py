@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from headgate.base.failure import FailureKind, RelayError
 from headgate.dialects.anthropic import ANTHROPIC, api_version
@@ -323,7 +323,6 @@ def test_patching_replaces_the_model_and_no_other_byte() -> None:
     assert bytes(fields["model"]) == b'"alias"'
 
 
-@settings(max_examples=200)
 @given(requests())
 def test_a_request_of_this_dialect_comes_back_whole(request: ChatRequest) -> None:
     losses = Losses("anthropic")

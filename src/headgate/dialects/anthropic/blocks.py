@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
@@ -35,6 +36,7 @@ from headgate.ir.request import (
 # Our own envelope for a proof that another vendor made. It travels through the caller's history
 # inside the only field there is, and is opened again when it comes back.
 _ENVELOPE = "hg1."
+_SIGNED_ID = re.compile(r"(.*)__hg1__([a-z_]+)__([A-Za-z0-9_-]+)", re.DOTALL)
 _CITED_URL = "web_search_result_location"
 _NESTED = ("source", "citations", "cache_control")
 
@@ -101,10 +103,12 @@ def _redacted_thinking(reader: Reader, _kept: Leftovers) -> Part:
 
 def _tool_use(reader: Reader, kept: Leftovers) -> Part:
     arguments = reader.rest.pop("input", None)
+    call_id, signature = opened_id(reader.text("id") or "")
     return ToolCall(
-        call_id=reader.text("id") or "",
+        call_id=call_id,
         name=reader.required_text("name"),
         arguments=compact({} if arguments is None else arguments),
+        signature=signature,
         cache=decode_cache(reader, kept),
     )
 
@@ -120,7 +124,7 @@ def _tool_result(reader: Reader, kept: Leftovers) -> Part:
             part = decode_block(block, f"{reader.place}.content[{index}]", kept)
             parts.append(part if _fits_result(part) else Opaque(dialect=NAME, block=block))
     return ToolResult(
-        call_id=reader.required_text("tool_use_id"),
+        call_id=opened_id(reader.required_text("tool_use_id"))[0],
         content=tuple(parts),
         is_error=bool(reader.flag("is_error")),
         cache=decode_cache(reader, kept),
@@ -197,6 +201,27 @@ def opened(text: str) -> Signature | None:
         origin, _, value = text.removeprefix(_ENVELOPE).partition(".")
         return Signature(origin, value)
     return Signature(NAME, text)
+
+
+def sealed_id(call: ToolCall) -> str:
+    """Write a call's id with the proof inside that another vendor wants back (Gemini does)."""
+    if call.signature is None or call.signature.origin == NAME:
+        return call.call_id
+    packed = base64.urlsafe_b64encode(call.signature.value.encode()).rstrip(b"=").decode()
+    return f"{call.call_id}__hg1__{call.signature.origin}__{packed}"
+
+
+def opened_id(text: str) -> tuple[str, Signature | None]:
+    """Take an id and the proof inside it apart."""
+    found = _SIGNED_ID.fullmatch(text)
+    if found is None:
+        return text, None
+    call_id, origin, packed = found.groups()
+    try:
+        value = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return text, None
+    return call_id, Signature(origin, value)
 
 
 def encode_thinking(part: Thinking) -> Json:

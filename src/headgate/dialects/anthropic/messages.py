@@ -50,6 +50,7 @@ _IMAGE_TYPES = frozenset(["image/jpeg", "image/png", "image/gif", "image/webp"])
 _SYSTEM_ROLES = frozenset(["system", "developer"])
 _BAD_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 LONGEST_NAME = 128
+_LONGEST_ID = 64  # no limit is documented; ids with another vendor's proof inside are far longer
 
 
 class Arranged(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,6 +224,8 @@ def _text(part: Text, spot: _Spot) -> Json | None:
         if part.text:
             spot.losses.dropped(spot.place, "a text of blanks only is refused")
         return None
+    if part.signature is not None:
+        spot.losses.dropped(f"{spot.place}.signature", "a proof for another vendor")
     block: Json = {"type": "text", "text": part.text}
     citations = [c.native for c in part.citations if c.origin == NAME and c.native is not None]
     if len(citations) < len(part.citations):
@@ -253,6 +256,8 @@ def _tool_use(part: ToolCall, spot: _Spot) -> Json:
     if not acceptable_name(name):
         name = _BAD_NAME.sub("_", name)[:LONGEST_NAME] or "_"
         spot.losses.changed(f"{spot.place}.name", f"sent as {name}")
+    if part.signature is not None:
+        spot.losses.dropped(f"{spot.place}.signature", "a proof for another vendor")
     block = {"type": "tool_use", "id": _call_id(part.call_id), "name": name, "input": arguments}
     if part.cache is not None:
         block["cache_control"] = encode_cache(part.cache)
@@ -360,6 +365,6 @@ def _unsigned_tool_turn(messages: list[_Message]) -> bool:
 def _call_id(call_id: str) -> str:
     """Write a call's id in the letters that the API takes; the same id always gives the same."""
     cleaned = _BAD_NAME.sub("_", call_id)
-    if cleaned == call_id and cleaned:
+    if cleaned == call_id and 0 < len(call_id) <= _LONGEST_ID:
         return call_id
-    return f"{cleaned}_{zlib.crc32(call_id.encode()):08x}"
+    return f"{cleaned[:_LONGEST_ID]}_{zlib.crc32(call_id.encode()):08x}"

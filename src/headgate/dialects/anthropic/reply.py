@@ -19,6 +19,7 @@ from headgate.dialects.anthropic.blocks import (
     encode_source,
     encode_thinking,
     put_back,
+    sealed_id,
 )
 from headgate.dialects.anthropic.errors import bad_reply, inspect_reply, parsed_object
 from headgate.dialects.anthropic.wire import NAME, Leftovers, Reader, by_place
@@ -230,7 +231,7 @@ def encode_part(part: Part) -> Json | None:
         case ToolCall():
             return {
                 "type": "tool_use",
-                "id": part.call_id,
+                "id": sealed_id(part),
                 "name": part.name,
                 "input": call_input(part.arguments, part.custom),
             }

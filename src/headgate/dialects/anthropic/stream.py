@@ -28,7 +28,7 @@ from headgate.ir.events import (
     PartStarted,
     Started,
 )
-from headgate.ir.request import Json, Opaque, Part, Text, Thinking, ToolCall
+from headgate.ir.request import File, Image, Json, Opaque, Part, Text, Thinking, ToolCall
 from headgate.ir.usage import Usage
 
 _DONE = b"[DONE]"
@@ -292,7 +292,7 @@ class AnthropicStreamDecoder:
 
 def _whole_part(block: Json) -> Part:
     part = decode_block(block, "content_block", Leftovers("content_block"))
-    known = isinstance(part, Text | Thinking | ToolCall)
+    known = isinstance(part, Text | Thinking | ToolCall | Image | File)
     return part if known else Opaque(dialect=NAME, block=block)
 
 
@@ -306,8 +306,8 @@ def _taken_apart(part: Part, index: int) -> tuple[Part, list[Event]]:
         case Thinking(text=text, signature=signature, redacted=False):
             says = bool(text or signature)
             return Thinking(), [PartDelta(index, text, signature=signature)] if says else []
-        case ToolCall(call_id=call_id, name=name):
-            return ToolCall(call_id=call_id, name=name), []
+        case ToolCall():
+            return msgspec.structs.replace(part, arguments="", cache=None), []
     return part, []
 
 

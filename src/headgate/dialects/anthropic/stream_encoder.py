@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from headgate.dialects.anthropic.blocks import encode_citation, sealed
+from headgate.dialects.anthropic.blocks import encode_citation, sealed, sealed_id
 from headgate.dialects.anthropic.errors import encode_error_event
 from headgate.dialects.anthropic.reply import (
     encode_part,
@@ -227,8 +227,8 @@ def _empty_block(part: Part) -> Json:
     match part:
         case Thinking():
             return {"type": "thinking", "thinking": "", "signature": ""}
-        case ToolCall(call_id=call_id, name=name):
-            return {"type": "tool_use", "id": call_id, "name": name, "input": {}}
+        case ToolCall(name=name):
+            return {"type": "tool_use", "id": sealed_id(part), "name": name, "input": {}}
     return {"type": "text", "text": ""}
 
 
