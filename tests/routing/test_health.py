@@ -109,3 +109,10 @@ def test_rate_limited_key_rests_as_configured_or_asked(
 
 def test_key_without_quota_rests_for_hours() -> None:
     assert credential_rest_s(channel("a"), failure(FailureKind.UPSTREAM_QUOTA)) == 21_600.0
+
+
+@pytest.mark.parametrize("hint_s", [float("inf"), 1e300])
+def test_endless_wait_is_a_day(hint_s: float) -> None:
+    asked = failure(FailureKind.UPSTREAM_RATE_LIMITED, hint_s)
+    assert channel_rest_s(channel("a"), asked) == 86_400
+    assert credential_rest_s(channel("a"), asked) == 86_400

@@ -11,6 +11,8 @@ from headgate.dialects.bridge import DIALECTS
 
 Headers = list[tuple[bytes, bytes]]
 
+_LONGEST_WAIT_S = 86_400.0
+
 
 def failure_answer(failure: Failure, request_id: str, dialect: str) -> tuple[int, Headers, bytes]:
     """Spell a failure: status, headers, JSON body.
@@ -20,7 +22,8 @@ def failure_answer(failure: Failure, request_id: str, dialect: str) -> tuple[int
     """
     headers: Headers = [(b"content-type", b"application/json")]
     if failure.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % max(1, ceil(failure.retry_after_s))))
+        wait_s = ceil(min(failure.retry_after_s, _LONGEST_WAIT_S))
+        headers.append((b"retry-after", b"%d" % max(1, wait_s)))
     if failure.attempts and failure.http_status >= 500 and failure.rule.blame is not Blame.CLIENT:
         # We have tried the alternatives; SDKs that retry on their own would only triple the load.
         headers.append((b"x-should-retry", b"false"))

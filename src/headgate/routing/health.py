@@ -88,12 +88,12 @@ def channel_rest_s(channel: Channel, failure: Failure) -> float:
     """How long a channel rests: what the upstream asked for, else the configured time; 0 is off."""
     if channel.cooldown_s <= 0 or failure.retry_after_s is None:
         return channel.cooldown_s
-    return min(math.ceil(failure.retry_after_s), _LONGEST_HINT_S)
+    return _hint_s(failure)
 
 
 def credential_rest_s(channel: Channel, failure: Failure) -> float:
     """How long a credential rests; 0 is not at all."""
-    hint_s = min(math.ceil(failure.retry_after_s or 0), _LONGEST_HINT_S)
+    hint_s = _hint_s(failure)
     match failure.kind:
         case FailureKind.UPSTREAM_QUOTA:
             return max(channel.credential_quota_cooldown_s, hint_s)
@@ -104,6 +104,11 @@ def credential_rest_s(channel: Channel, failure: Failure) -> float:
             return max(hint_s or _DEFAULT_RATE_LIMIT_REST_S, channel.credential_cooldown_s)
         case _:
             return channel.credential_cooldown_s
+
+
+def _hint_s(failure: Failure) -> float:
+    """What the upstream asked for in whole seconds, a day at most; 0 if it did not ask."""
+    return math.ceil(min(failure.retry_after_s or 0.0, _LONGEST_HINT_S))
 
 
 def _current(
