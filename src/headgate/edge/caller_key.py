@@ -23,6 +23,8 @@ def caller_key(request: Request) -> str | None:
         if value is None:
             continue
         key = value.decode("latin-1").strip()
+        if not key:
+            continue  # some SDKs send the header even without a key
         if found is not None and key != found:
             raise RelayError(
                 Failure(
@@ -32,7 +34,7 @@ def caller_key(request: Request) -> str | None:
                 )
             )
         found = key
-    return found or None
+    return found
 
 
 def _bearer(value: bytes) -> str | None:

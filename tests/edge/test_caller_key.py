@@ -1,0 +1,77 @@
+"""The key is read from one place, and two different ones are refused (S-26)."""
+
+import pytest
+
+from headgate.base.failure import FailureKind, RelayError
+from headgate.edge.caller_key import caller_key
+from headgate.edge.request import Request
+
+
+def asking(*headers: tuple[bytes, bytes]) -> Request:
+    fields: dict[bytes, bytes] = {}
+    for name, value in headers:
+        fields.setdefault(name, value)
+    return Request(
+        method="POST",
+        path="/v1/chat/completions",
+        query="",
+        params={},
+        headers=list(headers),
+        fields=fields,
+        client_ip="127.0.0.1",
+        body=b"",
+        received_s=0.0,
+        request_id="r1",
+    )
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        (b"authorization", b"Bearer sk-1"),
+        (b"authorization", b"bearer sk-1"),
+        (b"authorization", b"  Bearer   sk-1  "),
+        (b"authorization", b"sk-1"),
+        (b"x-api-key", b"sk-1"),
+        (b"x-api-key", b" sk-1 "),
+        (b"x-goog-api-key", b"sk-1"),
+        (b"api-key", b"sk-1"),
+    ],
+)
+def test_each_sdks_header_carries_the_key(header: tuple[bytes, bytes]) -> None:
+    assert caller_key(asking(header)) == "sk-1"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [(b"authorization", b"")],
+        [(b"authorization", b"Digest a b c")],
+        [(b"x-api-key", b"")],
+        [(b"x-api-key", b"  ")],
+    ],
+)
+def test_no_key_is_none(headers: list[tuple[bytes, bytes]]) -> None:
+    assert caller_key(asking(*headers)) is None
+
+
+def test_the_same_key_twice_is_one_key() -> None:
+    both = asking((b"authorization", b"Bearer sk-1"), (b"x-api-key", b"sk-1"))
+    assert caller_key(both) == "sk-1"
+
+
+def test_empty_header_beside_a_key_does_not_count() -> None:
+    both = asking((b"authorization", b"Bearer sk-1"), (b"x-api-key", b""))
+    assert caller_key(both) == "sk-1"
+
+
+@pytest.mark.parametrize("other", [b"x-api-key", b"x-goog-api-key", b"api-key"])
+def test_two_different_keys_are_refused_without_repeating_either(other: bytes) -> None:
+    both = asking((b"authorization", b"Bearer sk-one"), (other, b"sk-two"))
+    with pytest.raises(RelayError, match="Two different API keys") as refused:
+        caller_key(both)
+    failure = refused.value.failure
+    assert failure.kind is FailureKind.UNAUTHENTICATED
+    assert failure.code == "ambiguous_credentials"
+    assert "sk-" not in failure.message
