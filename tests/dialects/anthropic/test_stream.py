@@ -303,8 +303,9 @@ def test_the_meter_reads_usage_and_the_end() -> None:
         assert meter.feed(frame)
     assert not meter.finished
     assert meter.usage == Usage(input=12, cache_read=3, output=1)
-    for frame in frames(*TEXT[-2:]):
-        assert meter.feed(frame)
+    assert meter.feed(frames(TEXT[-2])[0])
+    assert not meter.finished  # K94: a success only after message_stop
+    assert meter.feed(frames(TEXT[-1])[0])
     assert meter.finished
     assert meter.usage == Usage(input=12, cache_read=3, output=7)
     assert meter.failure is None

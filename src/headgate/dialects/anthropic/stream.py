@@ -334,10 +334,7 @@ class AnthropicMeter:
                 self._usage = merged_usage(self._usage, event.message.usage)
             case "message_delta":
                 self._usage = merged_usage(self._usage, event.usage)
-                # With its reason told, an answer is whole even if message_stop gets lost.
-                if event.delta is not None and event.delta.stop_reason:
-                    self.finished = True
-            case "message_stop":
+            case "message_stop":  # and nothing less: the caller's SDK waits for it too (K94)
                 self.finished = True
             case "error":
                 error = decode_error(msgspec.json.decode(frame.data)) or UpstreamError()
