@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Mapping
 from random import Random
@@ -29,6 +30,51 @@ from headgate.settlement.ledger import MemoryLedger
 from headgate.settlement.usage_record import UsageSink
 from headgate.snapshot.facts import Snapshot
 from headgate.upstream.client_pool import ClientPool
+
+
+class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How to run one gateway. `config` is a file or URL; `port` 0 takes any free one."""
+
+    config: str
+    host: str = "127.0.0.1"
+    port: int = 8000
+    log: str = "text"  # or "json", "off": a line per request on stdout
+    environment: Mapping[str, str] = msgspec.field(default_factory=lambda: dict(os.environ))
+    drain_s: float = 30.0
+    limits: Limits = msgspec.field(default_factory=Limits)
+
+
+class Gateway:
+    """A running gateway."""
+
+    def __init__(self, server: Server, client: ClientPool, url: str) -> None:
+        self.url = url
+        self._server = server
+        self._client = client
+
+    async def close(self) -> None:
+        now = asyncio.Event()
+        now.set()
+        await self._server.stop(now)
+        await self._client.close()
+
+
+async def start_gateway(settings: GatewaySettings) -> Gateway:
+    from pathlib import Path
+    from headgate.sources.yaml_file import read_document
+    from headgate.snapshot.compile import compile_snapshot
+    from headgate.telemetry.log_lines import LogLines
+    doc = read_document(Path(settings.config).read_bytes(), settings.config, settings.environment)
+    snap = compile_snapshot(doc, version=1)
+    if isinstance(snap, list):
+        raise ValueError("\n".join(map(str, snap)))
+    client = ClientPool()
+    class Off:
+        async def record(self, r): pass
+    stages = stages_of(lambda: snap, client, Off(), SystemClock())
+    site = Site([*routes_of(stages), *health_routes(lambda: (True, {}))])
+    server = Server(site, None, ServerSettings(host=settings.host, port=settings.port, drain_s=settings.drain_s, limits=settings.limits))
+    return Gateway(server, client, await server.start())
 
 
 def stages_of(

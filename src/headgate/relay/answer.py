@@ -6,15 +6,16 @@ at, streams have shown their first frames. Until then any failure may fail over.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import msgspec
 
 from headgate import __version__
 from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.frames import Frame
 from headgate.dialects.bridge import DIALECTS
-from headgate.dialects.dialect import Dialect, ReplyContext
+from headgate.dialects.dialect import Dialect, FrameDecoder, ReplyContext
 from headgate.ir.loss import Loss
 from headgate.ir.usage import Usage
 from headgate.providers.provider import Operation
@@ -219,18 +220,19 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         seen = 0
         while seen < wanted:
             data = await response.read()
-            frames = decoder.feed(data) if data else decoder.end()
-            for frame in frames:
+            pieces.append(data)
+            for frame in _frames_of(decoder, data):
                 failure = upstream.inspect_first(frame) if seen == 0 else None
                 if failure is not None:
                     raise RelayError(failure)
                 self._check_triggers(frame.data)
                 seen += 1
+                if seen == wanted:
+                    break
             if not data:
-                if seen == 0:
-                    raise RelayError(_bad_reply("Upstream server returned an empty response."))
                 break
-            pieces.append(data)
+        if seen == 0:
+            raise RelayError(_bad_reply("Upstream server returned an empty response."))
         return b"".join(pieces)
 
     def _check_first(self, upstream: Dialect, data: bytes) -> None:
@@ -248,6 +250,18 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         text = _unescaped(data)
         if any(trigger in text for trigger in triggers):
             raise RelayError(_bad_reply("Upstream server returned an empty response."))
+
+
+def _frames_of(decoder: FrameDecoder, data: bytes) -> Iterator[Frame]:
+    """The frames that some bytes complete, one block at a time: a burst is not decoded twice."""
+    start = 0
+    while (border := data.find(b"\n\n", start)) >= 0:
+        yield from decoder.feed(data[start : border + 2])
+        start = border + 2
+    if start < len(data):
+        yield from decoder.feed(data[start:])
+    if not data:
+        yield from decoder.end()
 
 
 def chosen_endpoint(offer: Offer, call: Call) -> Endpoint:

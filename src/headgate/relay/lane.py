@@ -12,9 +12,8 @@ from typing import Protocol
 import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
-from headgate.base.frames import Frame
 from headgate.dialects.dialect import Dialect, ReplyContext, StreamDecoder, StreamEncoder
-from headgate.dialects.framing.sse import MAX_FRAME_BYTES, SseDecoder, cut_at_frame_border
+from headgate.dialects.framing.sse import MAX_FRAME_BYTES, cut_at_frame_border, parse_block
 from headgate.ir.collect import collect, replay
 from headgate.ir.events import Ended, Event, Failed, Started
 from headgate.ir.usage import Usage
@@ -114,10 +113,11 @@ class PassThrough:
         return self._dialect.encode_error_event(failure, self._request_id)
 
     def _looked_through(self, data: bytes) -> bytes:
-        """Show each frame to the meter; leave out those that it keeps from the caller."""
+        """Show the frames that matter to the meter; leave out those that it keeps to itself."""
         kept: list[bytes] = []
         hidden = False
-        for block, frame in _blocks(data):
+        for block in _blocks(data):
+            frame = parse_block(block) if self._notable(block) else None
             if frame is None or self._meter.feed(frame):
                 kept.append(block)
             else:
@@ -215,20 +215,9 @@ def _too_long() -> Failure:
     )
 
 
-def _blocks(data: bytes) -> list[tuple[bytes, Frame | None]]:
-    """Cut whole frames apart, each with what it says (None: a comment)."""
-    if b"\r" in data:
+def _blocks(data: bytes) -> list[bytes]:
+    """Cut whole frames apart, each with the blank line that ends it."""
+    separator = b"\n\n"
+    if b"\r" in data and separator not in data:
         separator = b"\r\n\r\n" if b"\r\n\r\n" in data else b"\r\r"
-        if b"\n\n" in data and separator == b"\r\r":
-            separator = b"\n\n"
-    else:
-        separator = b"\n\n"
-    blocks: list[tuple[bytes, Frame | None]] = []
-    for piece in data.split(separator)[:-1]:
-        block = piece + separator
-        try:
-            frames = SseDecoder().feed(block)
-        except RelayError:
-            frames = []
-        blocks.append((block, frames[0] if frames else None))
-    return blocks
+    return [block + separator for block in data.split(separator)[:-1]]

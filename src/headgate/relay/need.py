@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from headgate.admission.estimate import prompt_tokens
 from headgate.relay.call import Call
-from headgate.routing.plan import Need
-from headgate.snapshot.facts import Key, Offer, Route, RouteGroup
+from headgate.routing.plan import Need, leaves
+from headgate.snapshot.facts import Key
 
 
 def need_of(call: Call, key: Key) -> Need:
     """Describe a request for the filters of its model's routes."""
-    offers = _offers(key.routes.get(call.model, ()))
-    counted = any(
-        offer.credential_limit is not None and offer.credential_limit.tokens_per_request
-        for offer in offers
-    )
-    ruled = any(
-        offer.channel.exclude_rules
-        or offer.channel.only_request_types
-        or offer.channel.exclude_request_types
-        for offer in offers
-    )
+    counted = ruled = False
+    for offer in leaves(key.routes.get(call.model, ())):
+        channel, limit = offer.channel, offer.credential_limit
+        if limit is not None and limit.tokens_per_request is not None:
+            counted = True
+        if channel.exclude_rules or channel.only_request_types or channel.exclude_request_types:
+            ruled = True
     return Need(
         model=call.model,
         operation=call.operation,
@@ -38,13 +34,6 @@ def estimated_prompt(call: Call) -> int:
         if name in call.fields:
             return prompt_tokens(call.value(name))
     return 0
-
-
-def _offers(routes: tuple[Route | RouteGroup, ...]) -> list[Offer]:
-    offers: list[Offer] = []
-    for route in routes:
-        offers += [route.offer] if isinstance(route, Route) else _offers(route.routes)
-    return offers
 
 
 def _request_type(call: Call) -> str:

@@ -84,7 +84,7 @@ class Router:
             _kept([offer], need)
             rest = self._health.channel_rest(offer, now_s)
             return Plan(offers=(offer,), channels=1, rest=rest)
-        kept = _kept(_leaves(routes), need)
+        kept = _kept(leaves(routes), need)
         channels = len({offer.channel.name for offer in kept})
         resting = [(offer, self._health.channel_rest(offer, now_s)) for offer in kept]
         healthy = {offer for offer, rest in resting if rest is None}
@@ -103,7 +103,7 @@ class Router:
         model: str,
     ) -> list[Offer]:
         """Put routes in order; a group's routes stay together, in the order of its own key."""
-        alive = [route for route in routes if any(offer in healthy for offer in _leaves([route]))]
+        alive = [route for route in routes if any(offer in healthy for offer in leaves([route]))]
         turn = 0
         if strategy is not Strategy.FIXED_PRIORITY:
             turn = self._rotation.turn(owner, model)
@@ -120,18 +120,21 @@ class Router:
         return offers
 
 
-def _leaves(routes: Sequence[Route | RouteGroup]) -> list[Offer]:
+def leaves(routes: Sequence[Route | RouteGroup]) -> list[Offer]:
+    """The offers of routes, those of groups among them."""
     offers: list[Offer] = []
     for route in routes:
         if isinstance(route, Route):
             offers.append(route.offer)
         else:
-            offers += _leaves(route.routes)
+            offers += leaves(route.routes)
     return offers
 
 
 def _kept(offers: Sequence[Offer], need: Need) -> list[Offer]:
     """Drop the offers that cannot serve this request, or say why none can."""
+    if all(_is_open(offer, need.operation) for offer in offers):
+        return list(offers)
     able = [offer for offer in offers if _can(offer, need.operation)]
     if not able:
         raise RelayError(_unable(offers, need))
@@ -151,6 +154,20 @@ def _kept(offers: Sequence[Offer], need: Need) -> list[Offer]:
             )
         )
     return short
+
+
+def _is_open(offer: Offer, operation: Operation) -> bool:
+    """Nothing to filter by: the common case, told without a look at the request."""
+    channel = offer.channel
+    return (
+        operation in channel.endpoints
+        and offer.credential_limit is None
+        and channel.max_body_bytes is None
+        and not channel.exclude_endpoints
+        and not channel.only_request_types
+        and not channel.exclude_request_types
+        and not channel.exclude_rules
+    )
 
 
 def _can(offer: Offer, operation: Operation) -> bool:

@@ -83,6 +83,13 @@ def _frame(block: bytes) -> Frame | None:
     return Frame(b"\n".join(data), event) if any(data) else None
 
 
+def parse_block(block: bytes) -> Frame | None:
+    """Read one whole block, however its lines end. None if it holds no data (a comment)."""
+    if b"\r" in block:
+        block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return _frame(block.strip(b"\n").removeprefix(_BOM))
+
+
 def cut_at_frame_border(data: bytes) -> int:
     """Tell how many of these bytes are whole blocks; the rest begins an unfinished one."""
     end = data.rfind(b"\n\n") + 2 if b"\n\n" in data else 0
