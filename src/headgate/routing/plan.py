@@ -51,10 +51,12 @@ class Rotation:
     def __init__(self) -> None:
         self._turns: dict[tuple[str, str], int] = {}
 
-    def turn(self, owner: str, model: str) -> int:
-        """Count one request and give the number of those before it."""
+    def turn(self, owner: str, model: str, *, counts: bool) -> int:
+        """Give the number of requests before this one, and count this one if it counts."""
         name = (owner, model)
         turn = self._turns.get(name, 0)
+        if not counts:
+            return turn
         if turn == 0 and len(self._turns) >= _MOST_TURNS:
             self._turns.clear()
         self._turns[name] = turn + 1
@@ -91,32 +93,33 @@ class Router:
         if not healthy:
             offer, rest = min(resting, key=lambda pair: pair[1].until_s if pair[1] else 0.0)
             return Plan(offers=(offer,), channels=channels, rest=rest)
-        arranged = self._arranged(routes, key.strategy, key.key_id, healthy, need.model)
+        group = RouteGroup(key_label=key.key_id, strategy=key.strategy, routes=routes)
+        arranged = self._arranged(group, "", healthy, need.model)
         return Plan(offers=tuple(dict.fromkeys(arranged)), channels=channels)
 
     def _arranged(
-        self,
-        routes: Sequence[Route | RouteGroup],
-        strategy: Strategy,
-        owner: str,
-        healthy: set[Offer],
-        model: str,
+        self, group: RouteGroup, asker: str, healthy: set[Offer], model: str, *, leads: bool = True
     ) -> list[Offer]:
-        """Put routes in order; a group's routes stay together, in the order of its own key."""
-        alive = [route for route in routes if any(offer in healthy for offer in leaves([route]))]
+        """Put routes in order; a group's routes stay together, in the order of its own key.
+
+        Only a group that comes first takes a turn: one that stands by for failures would fall in
+        step with the routes around it, and some of its own would never be first. The turns are
+        those of the asking key, which nobody else's requests disturb.
+        """
+        owner = f"{asker}/{group.key_label}"
+        alive = [r for r in group.routes if any(offer in healthy for offer in leaves([r]))]
         turn = 0
-        if strategy is not Strategy.FIXED_PRIORITY:
-            turn = self._rotation.turn(owner, model)
-        order = STRATEGIES[strategy]([route.weight for route in alive], turn, self._random)
+        if group.strategy is not Strategy.FIXED_PRIORITY:
+            turn = self._rotation.turn(owner, model, counts=leads)
+        order = STRATEGIES[group.strategy]([route.weight for route in alive], turn, self._random)
         offers: list[Offer] = []
         for place in order:
             route = alive[place]
             if isinstance(route, Route):
                 offers.append(route.offer)
             else:
-                offers += self._arranged(
-                    route.routes, route.strategy, route.key_label, healthy, model
-                )
+                first = leads and not offers
+                offers += self._arranged(route, owner, healthy, model, leads=first)
         return offers
 
 
