@@ -36,7 +36,8 @@ class MemoryCounters:
         if window is None:
             self._prune(now_s)
             window = self._windows[scope] = SlidingWindow()
-            self._longest_s = max([self._longest_s, *(w.seconds for w in limit.windows)])
+        for bound in limit.windows:  # each time, because a reload may bring longer ones
+            self._longest_s = max(self._longest_s, bound.seconds)
         return window.take(limit.windows, now_s)
 
     def remaining(self, scope: str, limit: RateLimit, now_s: float) -> tuple[int, int, float]:

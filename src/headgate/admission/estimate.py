@@ -8,12 +8,14 @@ from headgate.ir.usage import Usage
 
 _CHARACTERS_PER_TOKEN = 4
 _DEFAULT_OUTPUT_TOKENS = 4096
+_TEXT_FIELDS = ("content", "parts", "text")
 
 
 def prompt_tokens(messages: Any) -> int:
     """Estimate a prompt: its characters divided by four, texts inside content lists included.
 
-    Shape: the `messages` (or `input`, `prompt`) value of a request body.
+    Shape: the `messages` (or `input`, `prompt`, `contents`) value of a request body. Numbers are
+    ready-made tokens, as embeddings and completions take them.
     """
     return _characters(messages) // _CHARACTERS_PER_TOKEN
 
@@ -30,8 +32,8 @@ def _characters(value: Any) -> int:
         case list():
             return sum(_characters(item) for item in value)
         case dict():
-            return sum(
-                _characters(value.get(name)) for name in ("content", "text") if name in value
-            )
+            return sum(_characters(value[name]) for name in _TEXT_FIELDS if name in value)
+        case int():
+            return _CHARACTERS_PER_TOKEN
         case _:
             return 0

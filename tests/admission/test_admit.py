@@ -1,0 +1,83 @@
+"""Only known keys get in, and only as often as they may (`uni-api.md` 6.2, cases 25, 62, 63)."""
+
+from collections.abc import Awaitable
+
+import pytest
+
+from headgate.admission.admit import Gate
+from headgate.admission.counters import MemoryCounters
+from headgate.admission.key_directory import SnapshotKeys
+from headgate.base.failure import FailureKind, RelayError
+from headgate.snapshot.facts import Key, LimitTable, RateLimit, Settings, Snapshot, Window
+from tests.facts import key, offer
+
+TWO_A_MINUTE = RateLimit((Window(2, 60.0),))
+
+
+def facts(of: Key, rate_limit: RateLimit | None = None) -> Snapshot:
+    settings = Settings(rate_limit=rate_limit)
+    return Snapshot(version=1, keys={"sk-1": of}, channels=(), settings=settings)
+
+
+def gate() -> Gate:
+    return Gate(SnapshotKeys(), MemoryCounters())
+
+
+async def refusal(step: Awaitable[object]) -> FailureKind:
+    with pytest.raises(RelayError) as refused:
+        await step
+    return refused.value.failure.kind
+
+
+KEY = key([offer("a")])
+LIMITED = key([offer("a")], limits=LimitTable(default=TWO_A_MINUTE))
+
+
+async def test_known_key_gets_in() -> None:
+    grant = await gate().admit("sk-1", "gpt", facts(KEY), 0.0)
+    assert (grant.key, grant.model, grant.allowance) == (KEY, "gpt", None)
+
+
+@pytest.mark.parametrize("secret", [None, "", "sk-2", "sk-", "sk-11"])
+async def test_unknown_key_does_not(secret: str | None) -> None:
+    assert await refusal(gate().admit(secret, "gpt", facts(KEY), 0.0)) is (
+        FailureKind.UNAUTHENTICATED
+    )
+
+
+async def test_star_is_resolved_before_limits_are_looked_up() -> None:
+    grant = await gate().admit("sk-1", "g*", facts(LIMITED), 0.0)
+    assert grant.model == "gpt"
+    assert grant.allowance is not None
+
+
+async def test_keys_limit_holds() -> None:
+    asked, of = gate(), facts(LIMITED)
+    for left in (1, 0):
+        grant = await asked.admit("sk-1", "gpt", of, 0.0)
+        assert grant.allowance is not None
+        assert grant.allowance.remaining == left
+    assert await refusal(asked.admit("sk-1", "gpt", of, 59.0)) is FailureKind.RATE_LIMITED
+    await asked.admit("sk-1", "gpt", of, 60.0)
+
+
+async def test_model_that_the_key_may_not_use_is_not_counted() -> None:
+    # Model names come from callers: counting each would let them fill our memory.
+    asked, of = gate(), facts(LIMITED)
+    for number in range(5):
+        grant = await asked.admit("sk-1", f"no-such-{number}", of, 0.0)
+        assert grant.allowance is None
+
+
+async def test_limit_of_all_keys_counts_every_request() -> None:
+    asked, of = gate(), facts(KEY, rate_limit=TWO_A_MINUTE)
+    await asked.authenticate("sk-1", of, 0.0)
+    await asked.admit("sk-1", "gpt", of, 0.0)
+    assert await refusal(asked.authenticate("sk-1", of, 1.0)) is FailureKind.RATE_LIMITED
+
+
+async def test_unknown_keys_do_not_use_up_the_limit_of_all() -> None:
+    asked, of = gate(), facts(KEY, rate_limit=TWO_A_MINUTE)
+    for _ in range(5):
+        await refusal(asked.admit("sk-2", "gpt", of, 0.0))
+    await asked.admit("sk-1", "gpt", of, 0.0)
