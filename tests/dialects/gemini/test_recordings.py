@@ -97,9 +97,11 @@ def plain_parts(parts: Any) -> list[Json]:
 
 
 def plain_request(body: Json) -> Json:
-    """Write a request in one of the ways that mean the same: turns merged, schemas as JSON Schema,
-    one function list, no word for what is the default anyway."""
-    wire = plain(body)
+    """Write a request in one of the ways that mean the same.
+
+    Turns are merged, schemas are JSON Schema, functions one list; defaults are left out.
+    """
+    wire: Json = plain(body)
     wire.pop("model", None)
     contents: list[Json] = []
     for content in wire.get("contents", []):

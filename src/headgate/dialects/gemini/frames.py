@@ -5,7 +5,6 @@ Source: ai.google.dev/api/generate-content#GenerateContentResponse; `recordings.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
@@ -15,8 +14,6 @@ from headgate.dialects.framing.json_array import JsonArrayDecoder
 from headgate.dialects.framing.sse import SseDecoder
 from headgate.ir.request import Json
 
-_JSON_LINE = re.compile(rb"\n([\[{])")
-_JSON_FIRST = re.compile(rb"(?:\A[ \t]*|\n)([\[{])")
 NO_USAGE = msgspec.Raw(b"null")
 
 
@@ -77,16 +74,16 @@ class StreamFrameDecoder:
         """Take bytes, give the frames that they complete."""
         if isinstance(self._decoder, JsonArrayDecoder) or not data:
             return self._decoder.feed(data)
-        begins_line = self._at_line_start
-        self._at_line_start = data[-1] in b"\r\n"
-        if begins_line or b"\n{" in data or b"\n[" in data:
-            found = (_JSON_FIRST if begins_line else _JSON_LINE).search(data)
-            if found is not None:
-                at = found.start(1)
-                frames = self._decoder.feed(data[:at]) + self._decoder.end()
-                self._decoder = JsonArrayDecoder()
-                return frames + self._decoder.feed(data[at:])
-        return self._decoder.feed(data)
+        if self._at_line_start and (start := data.lstrip())[:1] in (b"[", b"{"):
+            at = len(data) - len(start)
+        elif (before := data.find(b"\n{")) >= 0:
+            at = before + 1
+        else:
+            self._at_line_start = data[-1] in b"\r\n"
+            return self._decoder.feed(data)
+        frames = self._decoder.feed(data[:at]) + self._decoder.end()
+        self._decoder = JsonArrayDecoder()
+        return frames + self._decoder.feed(data[at:])
 
     def end(self) -> list[Frame]:
         """Give a last frame that lacked its end mark, if any."""

@@ -15,7 +15,7 @@ from headgate.ir.usage import Usage
 
 # Inside of a text these quotes would be escaped, so that only a field can match.
 _END = re.compile(rb'"(?:finishReason|blockReason)"\s*:\s*(?:"(?!FINISH_REASON_UNSPEC)|[1-9])')
-_ERROR = re.compile(rb'[\s\[]*\{\s*"error"\s*:')
+_HEAD_BYTES = 16  # an error stands alone in its frame, and so at the beginning
 
 
 class GeminiMeter:
@@ -34,7 +34,7 @@ class GeminiMeter:
             self._last = data
         if not self.finished and b'Reason"' in data and _END.search(data) is not None:
             self.finished = True
-        if b'"error"' in data and _ERROR.match(data) is not None:
+        if b'"error"' in data[:_HEAD_BYTES]:
             self.failure = inspect_first(frame)
         return True
 

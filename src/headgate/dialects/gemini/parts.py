@@ -262,7 +262,7 @@ def response_object(said: list[str], is_error: bool) -> Json:
     if not said:
         return {}
     value = _json_object(whole)
-    if value is None or _response_text(value) != json_text(value):
+    if not value or _response_text(value) != json_text(value):
         return {"result": whole}
     return value
 

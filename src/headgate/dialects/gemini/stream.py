@@ -56,6 +56,8 @@ from headgate.ir.request import (
     ToolCall,
 )
 
+_RAW_SOUND = ("audio/l16", "audio/pcm")  # samples without a head: pieces follow each other
+
 
 class GeminiStreamDecoder:
     """Reads the frames of one reply.
@@ -227,7 +229,7 @@ class _Candidate:
             if raw.keys() - {"thought", "thoughtSignature"}:
                 self._whole(Opaque(dialect=NAME, block=raw), events)
             return
-        if kind.startswith("audio/"):
+        if kind.lower().startswith(_RAW_SOUND):
             self._sound(kind, data, events)
             return
         made = media_part(Inline(kind, data))
