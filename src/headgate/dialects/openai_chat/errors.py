@@ -7,7 +7,7 @@ Sources: platform.openai.com/docs/guides/error-codes; the shapes that vendors re
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -47,7 +47,9 @@ def decode_error(body: Mapping[str, Any]) -> UpstreamError | None:
     if (code := body.get("error_code")) is not None:
         return _error(message=body.get("error_msg") or body.get("message"), code=code)
     if (detail := body.get("detail")) is not None:
-        return _error(message=_detail_text(detail) or body.get("title"), status=body.get("status"))
+        return _error(
+            message=_detail_text(detail) or body.get("title"), statuses=(body.get("status"),)
+        )
     match body.get("errors"):
         case [{"message": str(text), **rest}, *_]:
             return _error(message=text, code=rest.get("code"))
@@ -64,7 +66,7 @@ def _nested(error: Mapping[str, Any], body: Mapping[str, Any]) -> UpstreamError:
         kind=error.get("type") or error.get("status"),
         code=code,
         param=error.get("param"),
-        status=error.get("status_code") or error.get("status") or error.get("code"),
+        statuses=(error.get("status_code"), error.get("status"), error.get("code")),
         retry_after_s=error.get("resets_in_seconds"),
     )
 
@@ -80,7 +82,7 @@ def _flat(body: Mapping[str, Any]) -> UpstreamError | None:
         kind=body.get("type") or body.get("error_type"),
         code=code,
         param=body.get("param"),
-        status=body.get("raw_status_code") or body.get("status") or code,
+        statuses=(body.get("raw_status_code"), body.get("status"), code),
     )
 
 
@@ -90,7 +92,7 @@ def _error(
     kind: object = None,
     code: object = None,
     param: object = None,
-    status: object = None,
+    statuses: Iterable[object] = (),
     retry_after_s: object = None,
 ) -> UpstreamError:
     text = mask(message)[:_MAX_MESSAGE_CHARS] if isinstance(message, str) else ""
@@ -100,7 +102,7 @@ def _error(
         kind=_word(kind),
         code=_word(code),
         param=_word(param),
-        status=_status(status),
+        status=next((status for each in statuses if (status := _status(each))), None),
         retry_after_s=retry_after_s if is_wait else _told_wait(text),  # type: ignore[arg-type]  # is_wait says int
     )
 
@@ -143,7 +145,7 @@ def _detail_text(detail: object) -> str:
 
 
 _WAIT = re.compile(
-    r"(?:try again in|retry after|retry in)\s+(?:(\d+)\s*m(?:in\w*)?\s*)?"
+    r"(?:try again in|retry after|retry in)\s+(?:(\d+)\s*m(?!s)(?:in\w*)?\s*)?"
     r"(?:(\d+(?:\.\d+)?)\s*(ms|s))?",
     re.IGNORECASE,
 )

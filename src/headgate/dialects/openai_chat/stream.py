@@ -106,7 +106,7 @@ class ChatStreamDecoder:
         if self._is_over:
             return []
         readers = self._choices.values()
-        if readers and all(reader.is_finished for reader in readers):
+        if readers and all(reader.raw_reason for reader in readers):
             return self._end_well()
         return self._fail(
             Failure(
@@ -122,8 +122,7 @@ class ChatStreamDecoder:
         self._is_over = True
         events: list[Event] = []
         for reader in self._choices.values():
-            if not reader.is_finished:
-                reader.finish("", events)
+            reader.finish(events)
         events.append(Ended(self._usage, self._service_tier))
         return events
 
@@ -180,7 +179,7 @@ class _ChoiceReader:
 
     def __init__(self, choice: int) -> None:
         self.choice = choice
-        self.is_finished = False
+        self.raw_reason = ""  # known before the end: OpenRouter has sent text after it
         self._next_part = 0
         self._kind: type[Part] | None = None  # of the open part that is not a tool call
         self._part = -1
@@ -193,8 +192,6 @@ class _ChoiceReader:
 
     def read(self, choice: ChunkChoice, events: list[Event]) -> None:
         """Add the events of this choice's share of a chunk."""
-        if self.is_finished:
-            return  # OpenRouter and Avian follow up with usage in a chunk that repeats the choice
         delta = choice.delta
         if delta is None and self._next_part == 0:
             delta = choice.message
@@ -204,15 +201,14 @@ class _ChoiceReader:
         if choice.logprobs is not None and any(choice.logprobs.values()):
             self._read_logprobs(choice.logprobs, events, count)
         reason = choice.finish_reason
-        if reason and reason != "null" and not (events and isinstance(events[-1], Failed)):
-            self.finish(reason, events)
+        if reason and reason != "null":
+            self.raw_reason = reason
 
-    def finish(self, raw_reason: str, events: list[Event]) -> None:
+    def finish(self, events: list[Event]) -> None:
         """End the choice."""
         self._close(events)
         self._close_calls(events)
-        self.is_finished = True
-        events.append(Finished(finish_of(raw_reason, bool(self._calls)), self.choice))
+        events.append(Finished(finish_of(self.raw_reason, bool(self._calls)), self.choice))
 
     def _read_delta(self, delta: Delta, events: list[Event]) -> None:
         if delta.reasoning_details or delta.reasoning_content or delta.reasoning:
