@@ -35,6 +35,8 @@ def compile_snapshot(
     the models of channels that list none, by channel name. `now_s` is seconds since the epoch.
     """
     report = Report(document)
+    if any(problem.path == () for problem in document.errors):
+        return report.errors  # nothing could be read, so nothing else is worth saying
     shared = Shared(
         preferences=document.preferences, timeout_s=timeout_s, discovered=discovered or {}
     )

@@ -37,5 +37,7 @@ def price_of(model: str, settings: Settings) -> PriceEntry:
 def cost_of(usage: Usage, model: str, settings: Settings) -> NanoUsd:
     """Price a reply. Everything that was read costs the input price, as in uni-api."""
     price = price_of(model, settings)
-    total = usage.prompt * price.input_nano_usd + usage.output * price.output_nano_usd
+    read = usage.prompt + usage.inner_input
+    written = usage.output + usage.inner_output
+    total = read * price.input_nano_usd + written * price.output_nano_usd
     return NanoUsd(-(-total // _TOKENS_PER_PRICE))

@@ -31,7 +31,10 @@ MAX_DEPTH = 64
 # Nodes after every alias and merge has been followed: what a reader may have to walk.
 MAX_NODES = 2_000_000
 
-_KNOWN_TAGS = "tag:yaml.org,2002:"
+_KNOWN_TAGS = frozenset(
+    f"tag:yaml.org,2002:{name}"
+    for name in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map")
+)
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
@@ -228,7 +231,7 @@ class _Composer:
 
     def _check_tag(self, event: Event, place: Place) -> None:
         tag = getattr(event, "tag", None)
-        if tag not in {None, "!"} and not tag.startswith(_KNOWN_TAGS):
+        if tag not in {None, "!"} and tag not in _KNOWN_TAGS:
             raise YamlError(f"the tag {tag} is not supported: leave it out", place)
 
 

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import pytest
+
+from headgate.providers.catalog import CATALOG
+from headgate.providers.engines import infer_engine, provider_for
+from headgate.providers.provider import Auth, Operation
+from headgate.snapshot.endpoints import ANONYMOUS, credential, endpoints_of
+
+
+def urls(base_url: str, engine: str = "") -> dict[str, str]:
+    """List what a base URL leads to: operation -> URL (chat's stream URL as "stream")."""
+    provider = provider_for(engine or infer_engine(base_url), base_url)
+    found = endpoints_of(provider, base_url)
+    texts = {operation.value: ways[0].url for operation, ways in found.items()}
+    if Operation.CHAT in found and found[Operation.CHAT][0].stream_url:
+        texts["stream"] = found[Operation.CHAT][0].stream_url
+    return texts
+
+
+def test_siblings_are_built_beside_a_complete_url() -> None:
+    assert urls("https://h/v1/chat/completions") == {
+        "chat": "https://h/v1/chat/completions",
+        "completions": "https://h/v1/completions",
+        "embeddings": "https://h/v1/embeddings",
+        "moderations": "https://h/v1/moderations",
+        "models": "https://h/v1/models",
+    }
+
+
+@pytest.mark.parametrize(
+    ("base_url", "chat"),
+    [
+        ("https://h/v1", "https://h/v1/chat/completions"),
+        ("https://h", "https://h/chat/completions"),
+        ("https://api.deepseek.com", "https://api.deepseek.com/chat/completions"),
+        ("https://api.openai.com", "https://api.openai.com/v1/chat/completions"),
+        ("https://api.openai.com/", "https://api.openai.com/v1/chat/completions"),
+        ("https://openrouter.ai", "https://openrouter.ai/api/v1/chat/completions"),
+        ("https://api.anthropic.com", "https://api.anthropic.com/v1/messages"),
+        (
+            "https://x.openai.azure.com/",
+            "https://x.openai.azure.com/openai/deployments/{model}/chat/completions"
+            "?api-version=2025-01-01-preview",
+        ),
+        (
+            "https://x.openai.azure.com/openai/v1/chat/completions",
+            "https://x.openai.azure.com/openai/v1/chat/completions",
+        ),
+        (
+            "https://x.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview",
+            "https://x.services.ai.azure.com/models/chat/completions?api-version=2024-05-01-preview",
+        ),
+        (
+            "https://x.azuredatabricks.net",
+            "https://x.azuredatabricks.net/serving-endpoints/{model}/invocations",
+        ),
+        (
+            "https://api.cohere.com/v1/chat",
+            "https://api.cohere.com/compatibility/v1/chat/completions",
+        ),
+        (
+            "https://api.cloudflare.com/client/v4/accounts/acc/ai/run",
+            "https://api.cloudflare.com/client/v4/accounts/acc/ai/v1/chat/completions",
+        ),
+        (
+            "https://models.inference.ai.azure.com/chat/completions",
+            "https://models.inference.ai.azure.com/chat/completions",
+        ),
+    ],
+)
+def test_a_base_url_leads_to_its_chat(base_url: str, chat: str) -> None:
+    assert urls(base_url)["chat"] == chat
+
+
+def test_gemini_asks_for_streams_elsewhere() -> None:
+    root = "https://generativelanguage.googleapis.com/v1beta"
+    assert urls(root) == {
+        "chat": root + "/models/{model}:generateContent",
+        "stream": root + "/models/{model}:streamGenerateContent?alt=sse",
+        "embeddings": root + "/models/{model}:batchEmbedContents",
+        "models": root + "/models",
+    }
+
+
+def test_an_openai_engine_on_a_messages_url_goes_to_its_sibling() -> None:
+    assert urls("https://h/v1/messages", "openrouter")["chat"] == "https://h/v1/chat/completions"
+
+
+def test_a_responses_upstream_has_no_chat_yet_but_its_siblings() -> None:
+    assert urls("https://h/v1/responses") == {
+        "completions": "https://h/v1/completions",
+        "embeddings": "https://h/v1/embeddings",
+        "moderations": "https://h/v1/moderations",
+        "models": "https://h/v1/models",
+    }
+
+
+def test_operations_beside_chat_speak_the_vendors_family() -> None:
+    gemini = endpoints_of(CATALOG["gemini"], "https://g/v1beta")
+    assert gemini[Operation.EMBEDDINGS][0].dialect == "gemini"
+    openai = endpoints_of(CATALOG["openai"], "https://h/v1")
+    assert openai[Operation.MODERATIONS][0].dialect == "openai_chat"
+
+
+@pytest.mark.parametrize(
+    ("auth", "headers", "query"),
+    [
+        (Auth.BEARER, (("authorization", "Bearer k&1"),), ""),
+        (Auth.X_API_KEY, (("x-api-key", "k&1"),), ""),
+        (Auth.API_KEY, (("api-key", "k&1"),), ""),
+        (Auth.GOOG_API_KEY, (("x-goog-api-key", "k&1"),), ""),
+        (Auth.QUERY_KEY, (), "key=k%261"),
+        (Auth.BASIC_TOKEN, (("authorization", "Basic dG9rZW46ayYx"),), ""),
+        (Auth.NONE, (), ""),
+    ],
+)
+def test_a_key_is_shown_as_the_row_says(
+    auth: Auth, headers: tuple[tuple[str, str], ...], query: str
+) -> None:
+    shown = credential(auth, "k&1")
+    assert (shown.headers, shown.query) == (headers, query)
+    assert "k&1" not in shown.label
+
+
+def test_the_anonymous_credential_shows_nothing() -> None:
+    assert (ANONYMOUS.headers, ANONYMOUS.query, ANONYMOUS.secret) == ((), "", "")
