@@ -157,6 +157,13 @@ def test_foreign_signatures_are_left_out_and_named() -> None:
     assert lost == ["messages[0].content[0]", "messages[0].content[1]"]
 
 
+def test_reasoning_that_only_its_vendor_can_read_is_dropped() -> None:
+    hidden = Thinking(redacted=True, signature=Signature("anthropic", "x"))
+    losses = Losses("gemini")
+    encode_contents([turn("assistant", hidden)], Target(model=FLASH), losses)
+    assert [loss.action for loss in losses] == ["dropped"]
+
+
 def test_own_signatures_come_back_at_their_part() -> None:
     own = Signature("gemini", "c2ln")
     contents, _, _ = written(

@@ -154,6 +154,14 @@ def test_function_calls_come_whole_and_end_with_tool_calls() -> None:
     )
 
 
+def test_calls_of_replies_without_an_id_have_ids_of_their_own() -> None:
+    call = frame({"functionCall": {"name": "f"}}, {"functionCall": {"name": "f"}}, finish="STOP")
+    parts = [*choice(call).parts, *choice(call).parts]
+    ids = [part.call_id for part in parts if isinstance(part, ToolCall)]
+    assert len(set(ids)) == 4
+    assert max(map(len, ids)) <= 40
+
+
 def test_the_signature_of_a_call_is_told_at_its_start() -> None:
     """OpenAI callers get it inside of the call's id (K85 of uni-api)."""
     call = {"functionCall": {"name": "f"}, "thoughtSignature": "c2ln"}

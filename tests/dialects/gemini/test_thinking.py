@@ -134,7 +134,9 @@ def test_an_image_model_of_the_third_generation_only_shows_its_thoughts() -> Non
     ],
 )
 def test_the_alias_can_say_how_much_to_think(model: str, alias: str, config: Json) -> None:
-    assert written(model, None, alias) == config
+    losses = Losses("gemini")
+    assert written(model, None, alias, losses) == config
+    assert len(losses) == 0
 
 
 def test_what_the_caller_asks_counts_before_the_alias() -> None:

@@ -211,7 +211,7 @@ class _Encoder:
             self._losses.dropped(f"{place}.cache_control")
         if getattr(part, "citations", ()):
             self._losses.dropped(f"{place}.citations")
-        signature = getattr(part, "signature", None)
+        signature = None if _is_hidden(part) else getattr(part, "signature", None)
         if signature is not None and signature.origin != NAME:
             self._losses.changed(place, f"without the signature of {signature.origin}")
 
@@ -224,7 +224,7 @@ class _Encoder:
 
     def _add_thinking(self, part: Thinking, content: _Content, place: str) -> None:
         """Write thoughts as thoughts, whoever had them; Gemini asks for no proof of these."""
-        if part.redacted:
+        if _is_hidden(part):
             self._losses.dropped(place, "hidden reasoning of another vendor")
             return
         thought: Json = {"text": part.text, "thought": True}
@@ -280,6 +280,11 @@ class _Encoder:
             if value := own_signature(part.signature):
                 written["thoughtSignature"] = value
         return [written]
+
+
+def _is_hidden(part: Part) -> bool:
+    """Tell reasoning that only its vendor can read."""
+    return isinstance(part, Thinking) and part.redacted
 
 
 def _sign_first_call(parts: list[Json]) -> None:

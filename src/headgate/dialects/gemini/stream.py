@@ -15,6 +15,7 @@ import msgspec
 
 from headgate.base.failure import Failure, FailureKind
 from headgate.base.frames import Frame
+from headgate.base.ids import new_id
 from headgate.dialects.gemini.citations import decode_citations, decode_grounding
 from headgate.dialects.gemini.errors import decode_error, failure_of
 from headgate.dialects.gemini.finish import decode_finish, reason_word
@@ -139,7 +140,7 @@ class GeminiStreamDecoder:
 
     def _start(self, reply: WireReply) -> Started:
         self._started = True
-        self._reply_id = reply.response_id or ""
+        self._reply_id = reply.response_id or ""  # ids that we make are made from it
         return Started(
             reply_id=self._reply_id,
             model=(reply.model_version or "").removeprefix("models/"),
@@ -181,6 +182,7 @@ class GeminiStreamDecoder:
             self._calls += 1
             call_id = wire.get("id")
             if not isinstance(call_id, str) or not call_id:
+                self._reply_id = self._reply_id or new_id()
                 call_id = made_id(self._reply_id, self._calls)
             head = ToolCall(call_id=call_id, name=name, signature=_signature(signature))
             candidate.start_call(head, wire.get("args"), events)

@@ -74,7 +74,10 @@ def encode_thinking(asked: Reasoning | None, target: Target, losses: Losses) -> 
     What the caller asked for counts before a suffix of the alias (`-think-2048`, `-high`).
     """
     family = family_of(target.model)
-    reasoning = asked or _asked_by_alias(target, family)
+    reasoning = asked
+    if asked is None:
+        reasoning = _asked_by_alias(target, family)
+        losses = Losses(losses.dialect)  # the caller loses nothing of an alias
     if reasoning is None:
         return {}
     if not family.thinks:
