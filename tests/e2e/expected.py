@@ -113,10 +113,11 @@ def gemini(response: Json) -> Meaning:
             reason = candidate.get("finishReason")
             if reason:
                 meaning.finish = (
-                    "content_filter" if reason in FILTERED else FINISH_REASONS.get(reason, reason)
+                    "content_filter" if reason in FILTERED else FINISH_REASONS.get(reason, "stop")
                 )
         if "blockReason" in (frame.get("promptFeedback") or {}):
             meaning.finish = "content_filter"
+    meaning.finish = meaning.finish or "stop"
     if meaning.calls and meaning.finish == "stop":
         meaning.finish = "tool_calls"
     meaning.prompt = (usage.get("promptTokenCount") or 0) + (

@@ -33,8 +33,31 @@ WIRES = {
 }
 Row = dict[str, Any]
 
+# Recordings with status 200 that are no answers: the caller must get an error, and the first
+# channel's failure would fail over. They are checked apart, by the error's own words.
+FAILURES = {
+    "azure-chat-completions-json-64bb9a1331": "Azure Content management policy",
+    "gemini-generatecontent-json-f1c52d871b": "empty",
+    "groq-chat-completions-stream-1685f479e8": "tool call validation failed",
+    "groq-chat-completions-stream-35329ddc13": "tool call validation failed",
+    "openrouter-chat-completions-json-c50e1740ce": "Provider returned error",
+    "openrouter-chat-completions-stream-3fdc27ad8d": "EngineCore encountered an issue",
+    "vertex-streamgeneratecontent-stream-7e8a00b3ad": "not the beginning of a reply",
+    "vertex-streamgeneratecontent-stream-dd8c96216a": "The operation was cancelled",
+}
+
 # Misses that are right, and why. By id.
-KNOWN: dict[str, str] = {}
+EMPTY = "an answer without content is a failure, as in uni-api (case 45)"
+PIECES = "the reader of this test does not join streamed arguments; headgate does"
+KNOWN: dict[str, str] = {
+    "llamacpp-chat-completions-json-0ec8d875fb": EMPTY,
+    "openrouter-chat-completions-json-545f66a030": EMPTY,
+    "openrouter-chat-completions-json-eb0a9581e5": EMPTY,
+    "minimax-chat-completions-stream-cc1d950c7d": "a transcription without an end: told as cut",
+    "anthropic-messages-stream-cdb98b0a09": "a last count of zero does not undo an earlier one",
+    "gemini-streamgeneratecontent-stream-2c034fa8c4": PIECES,
+    "gemini-streamgeneratecontent-stream-c9b3f67e38": PIECES,
+}
 
 
 def rows() -> list[Row]:
@@ -71,6 +94,8 @@ async def replayed(gate: Gate, row: Row, recording: Row) -> list[str]:
         body["stream_options"] = {"include_usage": True}
     body |= {"model": f"rec:{row['id']}", "stream": stream}
     reply = await gate.post("/v1/chat/completions", body)
+    if row["id"] in FAILURES:
+        return [] if FAILURES[row["id"]] in reply.text and "error" in reply.text else [reply.text]
     if reply.status != 200:
         return [f"status {reply.status}: {reply.text[:200]}"]
     if wire == "openai":
@@ -121,14 +146,20 @@ async def test_recorded_traffic_arrives_as_it_was(
 
 def share(found: list[Row], misses: dict[str, list[str]], *, same_dialect: bool) -> float:
     """How many of a kind arrived as they were."""
-    kind = [row for row in found if (WIRES[row["endpoint"]] == "openai") is same_dialect]
+    kind = [
+        row
+        for row in found
+        if (WIRES[row["endpoint"]] == "openai") is same_dialect and row["id"] not in FAILURES
+    ]
     return 1 - sum(row["id"] in misses for row in kind) / max(len(kind), 1)
 
 
 def report(found: list[Row], misses: dict[str, list[str]]) -> None:
     """Print the figures, and every miss with its reason."""
     for wire in ("openai", "anthropic", "gemini"):
-        kind = [row for row in found if WIRES[row["endpoint"]] == wire]
+        kind = [
+            row for row in found if WIRES[row["endpoint"]] == wire and row["id"] not in FAILURES
+        ]
         good = sum(row["id"] not in misses for row in kind)
         how = "identical" if wire == "openai" else "equal in meaning"
         print(f"\nrecordings, {wire} upstream: {good} of {len(kind)} {how}", end="")

@@ -64,9 +64,7 @@ async def test_tool_loop(bench: Bench, model: str, stream: bool) -> None:
         calls = message.tool_calls or []
         assert len(calls) == 2
         messages.append(message.model_dump(exclude_none=True, exclude={"parsed"}))
-        messages += [
-            {"role": "tool", "tool_call_id": call.id, "content": "-2 C"} for call in calls
-        ]
+        messages += [{"role": "tool", "tool_call_id": call.id, "content": "-2 C"} for call in calls]
         final = await sdk.chat.completions.create(model=model, messages=messages, tools=tools)
     assert final.choices[0].message.content
     assert final.choices[0].finish_reason == "stop"

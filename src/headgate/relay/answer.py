@@ -17,6 +17,7 @@ from headgate.base.frames import Frame
 from headgate.dialects.bridge import DIALECTS
 from headgate.dialects.dialect import Dialect, FrameDecoder, ReplyContext
 from headgate.ir.loss import Loss
+from headgate.ir.reply import Reply
 from headgate.ir.usage import Usage
 from headgate.providers.provider import Operation
 from headgate.relay.call import Call
@@ -25,8 +26,8 @@ from headgate.relay.lane import (
     Renaming,
     StreamLane,
     Translated,
-    stream_as_whole,
-    whole_as_stream,
+    collected,
+    written,
 )
 from headgate.relay.operations import PLAIN, answer_of, body_of
 from headgate.relay.upstream_body import (
@@ -127,9 +128,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
             if endpoint.dialect == self.call.dialect:
                 raise
             # Another dialect's error object would mean nothing to this caller.
-            raise RelayError(
-                msgspec.structs.replace(error.failure, upstream_body=None)
-            ) from None
+            raise RelayError(msgspec.structs.replace(error.failure, upstream_body=None)) from None
 
     async def _plain(
         self, attempt: Attempt, endpoint: Endpoint, timeouts: Timeouts, now_s: float
@@ -173,43 +172,57 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         self, answer: Answer, upstream: Dialect, response: UpstreamResponse
     ) -> None:
         """Hold the stream until its first frames have shown that it is an answer."""
-        caller = DIALECTS[self.call.dialect]
         if not self.call.stream:
-            data = await response.read_all(MOST_REPLY_BYTES)
-            self._check_triggers(data)
-            self._check_first(upstream, data)
-            answer.whole, answer.usage = stream_as_whole(data, upstream, caller, self.context)
+            self._collect(answer, upstream, await response.read_all(MOST_REPLY_BYTES))
             return
         answer.first = await self._first(upstream, response)
         answer.response = response
-        answer.lane = self._lane(answer.attempt.offer, upstream, caller)
+        answer.lane = self._lane(answer.attempt.offer, upstream, DIALECTS[self.call.dialect])
 
     async def _whole(self, answer: Answer, upstream: Dialect, response: UpstreamResponse) -> None:
         body = await response.read_all(MOST_REPLY_BYTES)
+        if body.lstrip()[:1] == b"[":  # Gemini's other form of a stream: one array
+            self._collect(answer, upstream, body)
+            return
         failure = upstream.inspect_reply(body)
         if failure is not None:
             raise RelayError(failure)
         self._check_triggers(body)
         caller = DIALECTS[self.call.dialect]
-        if self.call.stream:
-            answer.whole, answer.usage = whole_as_stream(body, upstream, caller, self.context)
-        elif upstream is caller:
-            renaming = _renaming(answer.attempt.offer)
+        if upstream is caller and not self.call.stream:
+            model = shown_model(answer.attempt.offer)
             answer.usage = upstream.read_usage(body)
-            answer.whole = body if renaming is None else renaming.whole(body)
+            answer.whole = body if model is None else Renaming(model).whole(body)
         else:
-            reply = upstream.decode_reply(body)
-            answer.usage = reply.usage
-            answer.whole = caller.encode_reply(reply, self.context)
+            self._write(answer, upstream.decode_reply(body))
+
+    def _collect(self, answer: Answer, upstream: Dialect, body: bytes) -> None:
+        """Make a whole reply of a stream that nobody asked to see as one."""
+        self._check_triggers(body)
+        decoder = upstream.frame_decoder()
+        frames = decoder.feed(body) or decoder.end()
+        failure = upstream.inspect_first(frames[0]) if frames else None
+        if failure is not None:
+            raise RelayError(failure)
+        self._write(answer, collected(body, upstream))
+
+    def _write(self, answer: Answer, reply: Reply) -> None:
+        model = shown_model(answer.attempt.offer)
+        if model is not None:
+            reply = msgspec.structs.replace(reply, model=model)
+        answer.usage = reply.usage
+        caller = DIALECTS[self.call.dialect]
+        answer.whole = written(reply, caller, self.context, stream=self.call.stream)
 
     def _lane(self, offer: Offer, upstream: Dialect, caller: Dialect) -> StreamLane:
+        model = shown_model(offer)
         if upstream is not caller:
-            return Translated(upstream, caller, self.context)
+            return Translated(upstream, caller, self.context, model)
         return PassThrough(
             caller,
             self.call.request_id,
             show_usage=self.call.include_usage,
-            renaming=_renaming(offer),
+            renaming=None if model is None else Renaming(model),
         )
 
     async def _first(self, upstream: Dialect, response: UpstreamResponse) -> bytes:
@@ -234,13 +247,6 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         if seen == 0:
             raise RelayError(_bad_reply("Upstream server returned an empty response."))
         return b"".join(pieces)
-
-    def _check_first(self, upstream: Dialect, data: bytes) -> None:
-        decoder = upstream.frame_decoder()
-        frames = [*decoder.feed(data), *decoder.end()]
-        failure = upstream.inspect_first(frames[0]) if frames else None
-        if failure is not None:
-            raise RelayError(failure)
 
     def _check_triggers(self, data: bytes) -> None:
         """Treat an answer that holds one of the operator's error_triggers as a failure."""
@@ -309,11 +315,14 @@ def _header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes | None
     return next((value for key, value in headers if key == name), None)
 
 
-def _renaming(offer: Offer) -> Renaming | None:
-    """Renamed models answer by the name that the caller knows, unless the operator says else."""
+def shown_model(offer: Offer) -> str | None:
+    """The name to put in answers of a renamed model: the one that the caller knows.
+
+    None: the upstream's own, because it was not renamed or the operator wants it seen.
+    """
     if offer.alias == offer.model or offer.channel.answer_model != "requested":
         return None
-    return Renaming(offer.alias)
+    return offer.alias
 
 
 def _unescaped(data: bytes) -> str:

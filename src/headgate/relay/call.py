@@ -11,6 +11,7 @@ from headgate.dialects.dialect import Fields
 from headgate.providers.provider import Operation
 
 _MOST_TOKENS = 10_000_000
+_LONGEST_TEXT = 1000  # names are repeated in messages, logs and records
 
 
 class Call(msgspec.Struct, kw_only=True):
@@ -47,15 +48,19 @@ class Call(msgspec.Struct, kw_only=True):
 
 
 def text_field(fields: Fields, name: str) -> str:
-    """Read a field that must be a non-empty string.
+    """Read a field that must be a non-empty string, and a short one.
 
     Errors: RelayError INVALID_REQUEST naming the field.
     """
     raw = fields.get(name)
     value = msgspec.json.decode(raw) if raw is not None else None
-    if isinstance(value, str) and value:
+    if isinstance(value, str) and 0 < len(value) <= _LONGEST_TEXT:
         return value
-    problem = "is required" if raw is None else "must be a non-empty string"
+    problem = "must be a non-empty string"
+    if raw is None:
+        problem = "is required"
+    elif value:
+        problem += f" of at most {_LONGEST_TEXT} characters"
     raise RelayError(
         Failure(kind=FailureKind.INVALID_REQUEST, message=f"`{name}` {problem}", param=name)
     )

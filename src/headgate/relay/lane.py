@@ -11,11 +11,12 @@ from typing import Protocol
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.failure import Failure, FailureKind
 from headgate.dialects.dialect import Dialect, ReplyContext, StreamDecoder, StreamEncoder
 from headgate.dialects.framing.sse import MAX_FRAME_BYTES, cut_at_frame_border, parse_block
 from headgate.ir.collect import collect, replay
 from headgate.ir.events import Ended, Event, Failed, Started
+from headgate.ir.reply import Reply
 from headgate.ir.usage import Usage
 
 _MODEL_FIELD = re.compile(rb'("(?:model|modelVersion)"\s*:\s*")(?:[^"\\]|\\.)*(")')
@@ -128,8 +129,11 @@ class PassThrough:
 class Translated:
     """Different dialects: frames to events to frames."""
 
-    def __init__(self, upstream: Dialect, caller: Dialect, context: ReplyContext) -> None:
+    def __init__(
+        self, upstream: Dialect, caller: Dialect, context: ReplyContext, model: str | None
+    ) -> None:
         self.failure: Failure | None = None
+        self._model = model  # to be shown instead of the upstream's; None: as it says
         self._usage: Usage | None = None
         self._frames = upstream.frame_decoder()
         self._decoder: StreamDecoder = upstream.stream_decoder()
@@ -169,24 +173,23 @@ class Translated:
             return b""
         if isinstance(event, Started | Ended):
             self._usage = event.usage or self._usage
+            if self._model is not None and isinstance(event, Started):
+                event = msgspec.structs.replace(event, model=self._model)
         elif isinstance(event, Failed):
             self.failure = event.failure
         return self._encoder.feed(event)
 
 
-def whole_as_stream(
-    body: bytes, upstream: Dialect, caller: Dialect, context: ReplyContext
-) -> tuple[bytes, Usage | None]:
-    """Turn a whole reply into the stream that the caller asked for."""
-    reply = upstream.decode_reply(body)
+def written(reply: Reply, caller: Dialect, context: ReplyContext, *, stream: bool) -> bytes:
+    """Write a whole reply in the form that the caller asked for."""
+    if not stream:
+        return caller.encode_reply(reply, context)
     encoder = caller.stream_encoder(context)
-    return b"".join(encoder.feed(event) for event in replay(reply)), reply.usage
+    return b"".join(encoder.feed(event) for event in replay(reply))
 
 
-def stream_as_whole(
-    body: bytes, upstream: Dialect, caller: Dialect, context: ReplyContext
-) -> tuple[bytes, Usage | None]:
-    """Collect a stream into the whole reply that the caller asked for.
+def collected(body: bytes, upstream: Dialect) -> Reply:
+    """Collect a stream that has been read to its end into a whole reply.
 
     Errors: RelayError when the stream tells of a failure or does not finish.
     """
@@ -196,8 +199,7 @@ def stream_as_whole(
     for frame in [*frames.feed(body), *frames.end()]:
         events += decoder.feed(frame)
     events += decoder.end()
-    reply = collect(events)
-    return caller.encode_reply(reply, context), reply.usage
+    return collect(events)
 
 
 def interrupted() -> Failure:

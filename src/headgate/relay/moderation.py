@@ -22,7 +22,7 @@ _MODELS = ("omni-moderation-latest", "text-moderation-latest")
 def moderation_call(call: Call, key: Key) -> Call | None:
     """The question to ask about a request; None if it holds no words of the user.
 
-    Errors: RelayError INVALID_REQUEST when no rule of the key reaches a moderation model.
+    Errors: RelayError FORBIDDEN when no rule of the key reaches a moderation model.
     """
     text = last_user_text(call)
     if not text:

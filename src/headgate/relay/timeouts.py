@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from headgate.relay.call import Call
@@ -26,23 +28,20 @@ def timeouts_for(offer: Offer, call: Call, key: Key, settings: Settings) -> Time
     if not policies:
         return offer.timeouts
     facts = _facts(offer, call, key)
-    timeouts = offer.timeouts
-    for policy in policies:
-        timeouts = changed(timeouts, policy.default)
-    for policy in policies:
-        rule = _best(policy, facts)
-        if rule is not None:
-            timeouts = changed(timeouts, rule.change)
-    return timeouts
+    rules = [_best(policy, facts) for policy in policies]
+    changes = [policy.default for policy in policies]
+    return changed(offer.timeouts, changes + [rule.change for rule in rules if rule is not None])
 
 
-def changed(timeouts: Timeouts, change: TimeoutChange) -> Timeouts:
-    """Replace the bounds that the change names.
+def changed(timeouts: Timeouts, changes: Sequence[TimeoutChange]) -> Timeouts:
+    """Replace the bounds that the changes name, the later ones winning.
 
-    Without a first-byte bound of its own, a total or idle bound stands for it: uni-api's users
-    lift a short model_timeout that way.
+    Where none names a first-byte bound, a total or idle bound stands for it: uni-api's users lift
+    a short model_timeout that way.
     """
-    named = {name: value for name, value in msgspec.structs.asdict(change).items() if value}
+    named: dict[str, float] = {}
+    for change in changes:
+        named |= {name: value for name, value in msgspec.structs.asdict(change).items() if value}
     if "first_byte_s" not in named and ("total_s" in named or "idle_s" in named):
         named["first_byte_s"] = named.get("total_s") or named["idle_s"]
     return msgspec.structs.replace(timeouts, **named) if named else timeouts

@@ -251,12 +251,12 @@ def test_usage_is_read_with_care(wire: dict[str, Any], usage: Usage) -> None:
     assert decode_usage(wire) == usage
 
 
-def test_inner_calls_that_the_top_does_not_contain_are_counted() -> None:
+def test_inner_calls_that_the_top_does_not_contain_are_counted_apart() -> None:
     # Recorded: a compaction of 60,385 tokens beside a message of 682.
     compaction = {"type": "compaction", "input_tokens": 60_385, "output_tokens": 592}
     message = {"type": "message", "input_tokens": 682, "output_tokens": 1320}
     wire = {"input_tokens": 682, "output_tokens": 1320, "iterations": [compaction, message]}
-    assert decode_usage(wire) == Usage(input=61_067, output=1912)
+    assert decode_usage(wire) == Usage(input=682, output=1320, inner_input=60_385, inner_output=592)
 
 
 @given(

@@ -130,14 +130,14 @@ def decode_usage(wire: Mapping[str, Any]) -> Usage:
     Shape:  {"input_tokens": int, "cache_read_input_tokens": int, ...}, keys optional.
     Units:  tokens. `input_tokens` excludes both cache counts, so the parts just add up. Inner
             calls (`iterations`: compaction, advisors) are billed as well, but the counts on top
-            need not contain them; the greater of count and sum is what was consumed.
+            need not contain them: what they leave out is kept apart.
     Errors: none; a missing count is zero, a lie is clamped.
     """
     calls = wire.get("iterations")
     inner = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
-    read, cached, written, output = (
-        max(clamped(wire.get(name)), sum(clamped(call.get(name)) for call in inner))
-        for name in _COUNTS
+    read, cached, written, output = (clamped(wire.get(name)) for name in _COUNTS)
+    all_read, all_cached, all_written, all_output = (
+        sum(clamped(call.get(name)) for call in inner) for name in _COUNTS
     )
     by_age = _object(wire, "cache_creation")
     hour = clamped(by_age.get("ephemeral_1h_input_tokens"))
@@ -151,6 +151,8 @@ def decode_usage(wire: Mapping[str, Any]) -> Usage:
         cache_write_1h=hour,
         reasoning=min(thought, output),
         web_searches=clamped(_object(wire, "server_tool_use").get("web_search_requests")),
+        inner_input=max(all_read + all_cached + all_written - read - cached - written, 0),
+        inner_output=max(all_output - output, 0),
     )
 
 
