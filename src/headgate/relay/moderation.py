@@ -66,11 +66,11 @@ def check_verdict(body: bytes) -> None:
 
 
 def last_user_text(call: Call) -> str:
-    """The text of the last user message, or of the prompt or input."""
+    """The text of the last user message that has any, or of the prompt or input."""
     messages = call.value("messages")
     if isinstance(messages, list):
         users = [m for m in messages if isinstance(m, dict) and m.get("role") == "user"]
-        return _text(users[-1].get("content")) if users else ""
+        return next((text for m in reversed(users) if (text := _text(m.get("content")))), "")
     return _text(call.value("prompt") or call.value("input"))
 
 
