@@ -174,6 +174,13 @@ def test_a_config_is_read_in_both_spellings() -> None:
     }
 
 
+def test_a_voice_is_read_as_the_sdk_writes_it() -> None:
+    config = {"speechConfig": {"voice_config": {"prebuilt_voice_config": {"voice_name": "Puck"}}}}
+    known, rest = decode_config(config, "generationConfig")
+    assert known["audio"] == AudioOutput(voice="Puck", format="")
+    assert rest == {}
+
+
 def test_other_forms_of_answer_and_speech_stay_geminis() -> None:
     config = {
         "responseMimeType": "text/x.enum",

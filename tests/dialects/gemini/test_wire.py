@@ -27,6 +27,11 @@ def test_both_spellings_of_a_name_are_one(name: str, ours: str) -> None:
     assert wire.camel(name) == ours
 
 
+def test_names_inside_of_objects_can_be_spelled_anew() -> None:
+    assert wire.all_camel({"a_b": {"c_d": 1}, "e": "f_g"}) == {"aB": {"cD": 1}, "e": "f_g"}
+    assert wire.all_camel(None) is None
+
+
 def test_null_is_absent() -> None:
     assert wire.fields({"top_p": 1, "top_k": None}, "x") == {"topP": 1}
 

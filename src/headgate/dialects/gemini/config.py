@@ -12,6 +12,7 @@ from headgate.dialects.gemini.models import family_of, is_vertex
 from headgate.dialects.gemini.schema import as_json_schema, from_subset, to_subset
 from headgate.dialects.gemini.thinking import decode_thinking, encode_thinking
 from headgate.dialects.gemini.wire import (
+    all_camel,
     elements,
     fields,
     flag,
@@ -107,11 +108,13 @@ def _response_format(config: Json, place: str) -> ResponseFormat | None:
 
 def _audio(config: Json) -> AudioOutput | None:
     """Read a plain choice of voice; other settings of speech stay Gemini's."""
-    match config.get("speechConfig"):
-        case {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": str(voice)}}}:
-            if config["speechConfig"] == _speech(voice):
-                del config["speechConfig"]
-                return AudioOutput(voice=voice, format="")
+    speech = all_camel(config.get("speechConfig"))
+    match speech:
+        case {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": str(voice)}}} if (
+            speech == _speech(voice)
+        ):
+            del config["speechConfig"]
+            return AudioOutput(voice=voice, format="")
     return None
 
 

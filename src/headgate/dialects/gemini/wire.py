@@ -23,6 +23,13 @@ def camel(name: str) -> str:
     return head + "".join(word[:1].upper() + word[1:] for word in others)
 
 
+def all_camel(value: Any) -> Any:
+    """Spell the names of an object and of the objects inside of it as the API does."""
+    if isinstance(value, dict):
+        return {camel(name): all_camel(inner) for name, inner in value.items()}
+    return value
+
+
 def invalid(place: str, problem: str) -> RelayError:
     """Make the refusal of a request, with the place of the fault."""
     return RelayError(
