@@ -18,7 +18,7 @@ from headgate.upstream.transport_failures import unreachable
 
 FRESH_S = 30.0
 KEPT_S = 60.0
-_LOOK_UP_S = 3.0
+LOOK_UP_S = 3.0
 _MOST_NAMES = 1024
 
 _METADATA_V4 = (
@@ -82,10 +82,24 @@ class _Entry(NamedTuple):
 
 
 class Resolver:
-    """Remembers look-ups for a short while; the same question is asked once at a time."""
+    """Remembers look-ups for a short while; the same question is asked once at a time.
 
-    def __init__(self, look_up: LookUp = look_up) -> None:
+    `fresh_s`: how long an answer is used unasked; `kept_s`: how long while the resolver is down;
+    `look_up_s`: how long anybody waits for it.
+    """
+
+    def __init__(
+        self,
+        look_up: LookUp = look_up,
+        *,
+        fresh_s: float = FRESH_S,
+        kept_s: float = KEPT_S,
+        look_up_s: float = LOOK_UP_S,
+    ) -> None:
         self._look_up = look_up
+        self._fresh_s = fresh_s
+        self._kept_s = kept_s
+        self._look_up_s = look_up_s
         self._known: dict[tuple[str, int], _Entry] = {}
         self._asking: dict[tuple[str, int], asyncio.Task[list[Address]]] = {}
 
@@ -96,10 +110,10 @@ class Resolver:
         """
         now_s = asyncio.get_running_loop().time()
         entry = self._known.get((host, port))
-        if entry is not None and now_s - entry.found_s < FRESH_S:
+        if entry is not None and now_s - entry.found_s < self._fresh_s:
             return entry.addresses
         addresses = await self._ask(host, port)
-        if not addresses and entry is not None and now_s - entry.found_s < KEPT_S:
+        if not addresses and entry is not None and now_s - entry.found_s < self._kept_s:
             return entry.addresses
         if not addresses:
             raise RelayError(unreachable())
@@ -131,7 +145,7 @@ class Resolver:
         if task is None:
             task = self._asking[key] = asyncio.create_task(self._find(host, port))
         try:
-            async with asyncio.timeout(_LOOK_UP_S):
+            async with asyncio.timeout(self._look_up_s):
                 return await asyncio.shield(task)
         except TimeoutError:
             return []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Protocol
 
-from headgate.base.failure import RelayError
+from headgate.base.failure import Failure, RelayError
 from headgate.upstream.response import Headers, UpstreamResponse, find_header, read_on
 from headgate.upstream.transport_failures import bad_reply, cut
 
@@ -169,6 +169,7 @@ class DecodedResponse:
 
     __slots__ = (
         "_decoder",
+        "_failure",
         "_has_begun",
         "_has_input",
         "_is_held_back",
@@ -182,6 +183,7 @@ class DecodedResponse:
         self._response = response
         self._decoder = decoder
         self._packed = b""
+        self._failure: Failure | None = None
         self._has_begun = self._has_input = self._is_held_back = False
         self.status = response.status
         self.headers: Headers = [
@@ -194,7 +196,7 @@ class DecodedResponse:
         return find_header(self.headers, name)
 
     async def read(self) -> bytes:
-        while True:
+        while self._failure is None:
             if not self._packed:
                 self._packed = await self._response.read()
                 if not self._packed:
@@ -204,22 +206,25 @@ class DecodedResponse:
             try:
                 data = self._decoder.decode(part)
             except DecodingError as error:
-                self.abort()
+                self._response.abort()
                 message = f"The upstream's answer {error}"
-                raise RelayError(bad_reply(message, has_begun=self._is_committed)) from error
+                self._failure = bad_reply(message, has_begun=self._is_committed)
+                break
             if data:
                 self._has_begun = True
                 return data
+        raise RelayError(self._failure)
 
     async def read_all(self, limit_bytes: int) -> bytes:
         self._is_held_back = True
         return await read_on(self, await self.read(), limit_bytes)
 
     def release(self) -> None:
+        self._failure = self._failure or cut(has_begun=self._is_committed)
         self._response.release()
 
     def abort(self) -> None:
-        self._packed = b""
+        self._failure = self._failure or cut(has_begun=self._is_committed)
         self._response.abort()
 
     @property
@@ -229,5 +234,6 @@ class DecodedResponse:
     def _end(self) -> bytes:
         """Tell the clean end from packed data that stops in the middle."""
         if self._has_input and not self._decoder.is_whole:
-            raise RelayError(cut(has_begun=self._is_committed))
+            self._failure = cut(has_begun=self._is_committed)
+            raise RelayError(self._failure)
         return b""

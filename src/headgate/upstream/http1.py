@@ -19,7 +19,7 @@ from headgate.base.failure import Failure, FailureKind, RelayError
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PROXY_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
-_FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
 _URL = re.compile(r"(?P<scheme>[a-z0-9+.-]+)://(?P<authority>[^/?#]*)(?P<target>[^#]*)", re.I)
 _AUTHORITY = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]{1,5}))?")
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_][a-z0-9_-]{0,62}(?:\.[a-z0-9_-]{1,63})*\.?")
@@ -133,9 +133,12 @@ def _host_and_port(authority: str, default_port: int) -> tuple[str, int]:
 def _host(text: str) -> str:
     if text.startswith("["):
         try:
-            return str(IPv6Address(text[1:-1])) if "%" not in text else ""
+            address = IPv6Address(text[1:-1])
         except AddressValueError:
             raise ValueError("the URL's host is not an IPv6 address") from None
+        if address.scope_id is not None:
+            raise ValueError("the URL's host has a zone, which means something on one machine only")
+        return str(address)
     if not text.isascii():
         try:
             text = text.encode("idna").decode("ascii")
