@@ -27,6 +27,7 @@ class Attempts:
         self._plan = plan
         self._stages = stages
         self._failover = Failover(plan.offers, stages.credentials, key.max_attempts)
+        self._was_resting = False  # some attempt was made although its channel or key rests
 
     async def first_answer(self) -> Answer:
         """Try until an upstream answers.
@@ -50,7 +51,7 @@ class Attempts:
                     attempt, _within(timeouts, deadline_s - now_s), clock.wall_s()
                 )
             except RelayError as error:
-                last = error.failure
+                last = _without_secret(error.failure, attempt.credential.secret)
                 self._failed(attempt, last, now_s)
                 continue
             self._answered(attempt, now_s)
@@ -80,6 +81,7 @@ class Attempts:
 
     def _record(self, attempt: Attempt, status: int, reason: str, began_s: float) -> None:
         if attempt.rest is not None:
+            self._was_resting = True
             reason = f"{reason} (tried although it rests after {attempt.rest.reason})".strip()
         self.records.append(
             AttemptRecord(
@@ -87,7 +89,7 @@ class Attempts:
                 credential=attempt.credential.label,
                 model=attempt.offer.model,
                 status=status,
-                reason=mask(reason, [attempt.credential.secret])[:_LONGEST_REASON],
+                reason=reason[:_LONGEST_REASON],
                 latency_ms=round((self._stages.clock.monotonic_s() - began_s) * 1000),
             )
         )
@@ -99,7 +101,7 @@ class Attempts:
             return RelayError(self._about_all(refusal or _nothing_tried()))
         if not last.rule.retry or self._key.max_attempts == 1:
             return RelayError(msgspec.structs.replace(last, attempts=self._lines()))
-        if refusal is not None or self._plan.rest is not None or self._rested():
+        if refusal is not None or self._plan.rest is not None or self._was_resting:
             # Users match this text, and want the cause; so both.
             exhausted = refusal or _all_resting(last)
             message = f"{exhausted.message} Last upstream error: {last.message}"
@@ -115,13 +117,20 @@ class Attempts:
             upstream_body=None,
         )
 
-    def _rested(self) -> bool:
-        return any("although it rests" in record.reason for record in self.records)
-
     def _lines(self) -> tuple[str, ...]:
         return tuple(
             f"{record.channel}: {record.status} {record.reason}" for record in self.records
         )
+
+
+def _without_secret(failure: Failure, secret: str) -> Failure:
+    """Take the credential out of what the upstream said: some repeat it, whatever it looks like."""
+    body = failure.upstream_body
+    return msgspec.structs.replace(
+        failure,
+        message=mask(failure.message, [secret]),
+        upstream_body=mask(body.decode(), [secret]).encode() if body is not None else None,
+    )
 
 
 def _within(timeouts: Timeouts, left_s: float) -> Timeouts:

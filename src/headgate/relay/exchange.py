@@ -12,6 +12,8 @@ from headgate.ir.usage import Usage
 from headgate.relay.answer import Answer
 from headgate.relay.attempts import Attempts
 from headgate.relay.call import Call
+from headgate.relay.lane import StreamLane
+from headgate.upstream.response import UpstreamResponse
 
 KEEPALIVE = b": keepalive\n\n"
 
@@ -61,8 +63,14 @@ class Exchange:
 
     @property
     def completed(self) -> bool:
-        """The reply was read to its end, without a failure."""
-        return self.failure is None and (self._over or self.whole is not None)
+        """The reply was read to its end, without a failure.
+
+        A caller that has seen the dialect's own end may close before the upstream's body does.
+        """
+        if self.failure is not None:
+            return False
+        lane = self.answer.lane if self.answer is not None else None
+        return self._over or self.whole is not None or (lane is not None and lane.finished)
 
     async def open(self, keepalive_s: float | None) -> None:
         """Wait for the first answer; with heart-beats, no longer than the first of them.
@@ -88,12 +96,7 @@ class Exchange:
         if answer.lane is None or answer.response is None:
             self._over = True
             return answer.whole or b""
-        if answer.first:
-            data, answer.first = answer.first, b""
-            out = self._counted(answer.lane.feed(data))
-            if out:
-                return out
-        return await self._more(answer)
+        return await self._more(answer.lane, answer.response)
 
     async def close(self) -> None:
         """Let go of the upstream: a reply that was not read to its end is cut."""
@@ -112,13 +115,10 @@ class Exchange:
         self.failure = failure
         return self._caller.encode_error_event(failure, self.call.request_id)
 
-    async def _more(self, answer: Answer) -> bytes:
-        lane, response = answer.lane, answer.response
-        if lane is None or response is None:
-            return b""
+    async def _more(self, lane: StreamLane, response: UpstreamResponse) -> bytes:
         while True:
             try:
-                data = await response.read()
+                data = self._taken_first() or await response.read()
                 out = lane.feed(data) if data else lane.end()
             except RelayError as error:
                 self._over = True
@@ -135,6 +135,13 @@ class Exchange:
                 return self._counted(out)
             if out:
                 return self._counted(out)
+
+    def _taken_first(self) -> bytes:
+        """What was read of the stream before it was known to be an answer; b"" after that."""
+        if self.answer is None:
+            return b""
+        data, self.answer.first = self.answer.first, b""
+        return data
 
     async def _heartbeat(self) -> bytes:
         """Pass on what the first answer brought, or give a comment if it is not there yet."""

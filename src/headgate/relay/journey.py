@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from headgate.admission.admit import Grant
 from headgate.admission.estimate import estimated_usage
 from headgate.base.failure import Failure
@@ -126,11 +128,12 @@ class Journey:
         if exchange is None or exchange.answer is None:
             return None, "none"
         usage = exchange.usage
-        if usage is not None and (usage.output or exchange.completed):
+        if usage is not None and exchange.completed:
             return usage, "reported"
-        prompt = usage.prompt if usage is not None else estimated_prompt(self.call)
+        # A reply that was cut short has told the beginning of its usage at most (Anthropic).
+        told = usage or Usage(input=estimated_prompt(self.call))
         output = exchange.frames_out or len(exchange.whole or b"") // 4
-        return Usage(input=prompt, output=output), "estimated"
+        return msgspec.structs.replace(told, output=max(told.output, output)), "estimated"
 
     def _outcome(self) -> tuple[Outcome, int]:
         if self.failure is not None:

@@ -7,6 +7,7 @@ out, usage counted on the way.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Protocol
 
 import msgspec
@@ -19,6 +20,7 @@ from headgate.ir.events import Ended, Event, Failed, Started
 from headgate.ir.reply import Reply
 from headgate.ir.usage import Usage
 
+_BORDER = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _MODEL_FIELD = re.compile(rb'("(?:model|modelVersion)"\s*:\s*")(?:[^"\\]|\\.)*(")')
 
 
@@ -30,6 +32,10 @@ class StreamLane(Protocol):
     @property
     def usage(self) -> Usage | None:
         """What the stream has told so far."""
+
+    @property
+    def finished(self) -> bool:
+        """The reply is whole, although the upstream's body may not have ended yet."""
 
     def feed(self, data: bytes) -> bytes:
         """Take what arrived, give what may go out."""
@@ -82,6 +88,11 @@ class PassThrough:
         """What the stream has told so far."""
         return self._meter.usage
 
+    @property
+    def finished(self) -> bool:
+        """The dialect's own end was seen."""
+        return self._meter.finished
+
     def feed(self, data: bytes) -> bytes:
         """Forward the whole frames among what has arrived."""
         if self._rest:
@@ -99,7 +110,7 @@ class PassThrough:
 
     def end(self) -> bytes:
         """Forward a last frame that lacks its blank line; say so if the reply is not complete."""
-        out = self._looked_through(self._rest + b"\n\n") if self._rest.strip() else b""
+        out = self.feed(b"\n\n") if self._rest.strip() else b""
         self._rest = b""
         if self._meter.failure is not None:
             self.failure = self._meter.failure
@@ -135,6 +146,7 @@ class Translated:
         self.failure: Failure | None = None
         self._model = model  # to be shown instead of the upstream's; None: as it says
         self._usage: Usage | None = None
+        self._finished = False
         self._frames = upstream.frame_decoder()
         self._decoder: StreamDecoder = upstream.stream_decoder()
         self._encoder: StreamEncoder = caller.stream_encoder(context)
@@ -143,6 +155,11 @@ class Translated:
     def usage(self) -> Usage | None:
         """What the stream has told so far."""
         return self._usage
+
+    @property
+    def finished(self) -> bool:
+        """The upstream's reply has ended."""
+        return self._finished
 
     def feed(self, data: bytes) -> bytes:
         """Translate the frames that these bytes complete."""
@@ -173,6 +190,7 @@ class Translated:
             return b""
         if isinstance(event, Started | Ended):
             self._usage = event.usage or self._usage
+            self._finished = isinstance(event, Ended)
             if self._model is not None and isinstance(event, Started):
                 event = msgspec.structs.replace(event, model=self._model)
         elif isinstance(event, Failed):
@@ -218,8 +236,11 @@ def _too_long() -> Failure:
 
 
 def _blocks(data: bytes) -> list[bytes]:
-    """Cut whole frames apart, each with the blank line that ends it."""
-    separator = b"\n\n"
-    if b"\r" in data and separator not in data:
-        separator = b"\r\n\r\n" if b"\r\n\r\n" in data else b"\r\r"
-    return [block + separator for block in data.split(separator)[:-1]]
+    """Cut whole frames apart, each with the blank line that ends it.
+
+    One stream may end its lines in several ways: a proxy on the way writes heart-beats of its own.
+    """
+    if b"\r" not in data:
+        return [block + b"\n\n" for block in data.split(b"\n\n")[:-1]]
+    ends = [border.end() for border in _BORDER.finditer(data)]
+    return [data[start:end] for start, end in pairwise([0, *ends])]
