@@ -68,7 +68,7 @@ def _key(draft: _Draft, moderation: bool, report: Report) -> Key:
         is_admin=draft.is_only or named_admin,
         routes=draft.routes,
         strategy=draft.strategy,
-        max_attempts=_attempts(wishes.auto_retry, (*inner, "AUTO_RETRY"), report),
+        max_attempts=_attempts(wishes.auto_retry),
         limits=limit_table(wishes.rate_limit, (*inner, "rate_limit"), report),
         moderation=moderation if wishes.enable_moderation is None else wishes.enable_moderation,
         credits=_credits(wishes.credits, (*inner, "credits"), report),
@@ -77,14 +77,9 @@ def _key(draft: _Draft, moderation: bool, report: Report) -> Key:
     )
 
 
-def _attempts(auto_retry: bool | int, path: Path, report: Report) -> int | None:
+def _attempts(auto_retry: bool | int) -> int | None:
     """Read AUTO_RETRY: false is one attempt, a number that many more, true as many as there are."""
-    if auto_retry is True:
-        return None
-    if auto_retry < 0:
-        report.error(path, "write true, false or a number of retries")
-        return None
-    return 1 + int(auto_retry)
+    return None if auto_retry is True else 1 + auto_retry
 
 
 def _credits(text: str, path: Path, report: Report) -> NanoUsd | None:

@@ -7,7 +7,7 @@ routes. Source: `uni-api.md` 1.5.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from headgate.base.secrets import fingerprint
@@ -59,10 +59,11 @@ class ModelNames:
             for alias, offer in offers.items():
                 self._index.setdefault(alias, []).append((provider, offer))
         # While an upstream has not been asked for its models, a rule that finds none may be right.
-        self._complete = not any(offer_less for offer_less in (not offers for _, offers in named))
+        self._complete = all(offers for _, offers in named)
         self._resolved: dict[int, _Resolved] = {}
         self._in_progress: list[int] = []
         self._tables: dict[object, Table] = {}
+        self._unweighted: dict[str, Table] = {}
         self._routes: dict[tuple[int, int | None], Route] = {}
 
     def table(self, place: int) -> Table:
@@ -80,78 +81,87 @@ class ModelNames:
         key = self._keys[place]
         rules = key.model or _EVERY
         weights = _weights(key)
-        behind = [self._behind(rule, (*_path(place), at)) for at, rule in enumerate(rules)]
+        behind = [self._behind(rule, place, at) for at, rule in enumerate(rules)]
         alone = not any(other is not None for other in behind)
         signature = (rules, tuple(weights.items()))
         if alone and signature in self._tables:
             return _Resolved(self._tables[signature], 0)
-        found: dict[str, list[Route | RouteGroup]] = {}
+        table: dict[str, Routes] = {}
         for at, (rule, other) in enumerate(zip(rules, behind, strict=True)):
-            empty = True
-            for model, route in self._matches(rule, other, weights):
-                found.setdefault(model, []).append(route)
-                empty = False
-            if empty and other is None and self._complete:
+            matched = self._matched(rule, other, weights)
+            for model, routes in matched.items():
+                table[model] = table[model] + routes if model in table else routes
+            if not matched and other is None and self._complete:
                 self._explain(rule, (*_path(place), at))
-        table = {model: tuple(routes) for model, routes in found.items()}
         if alone:
             self._tables[signature] = table
         depths = [self._resolved[other].depth for other in behind if other in self._resolved]
         return _Resolved(table, 1 + max(depths) if depths else 0)
 
-    def _behind(self, rule: KeyRule, path: Path) -> int | None:
+    def _behind(self, rule: KeyRule, place: int, at: int) -> int | None:
         """Resolve the key that a rule uses as a channel; give its place, if the rule does."""
-        head, slash, _ = rule.rule.partition("/")
-        if not slash or not head.startswith(_KEY_PREFIX) or head not in self._positions:
+        if not rule.rule.startswith(_KEY_PREFIX):
             return None
-        place = self._positions[head]
-        if place in self._in_progress:
+        head, slash, _ = rule.rule.partition("/")
+        other = self._positions.get(head) if slash else None
+        if other is None:
+            return None
+        path = (*_path(place), at)
+        if other in self._in_progress:
             self._report.warn(path, "the keys refer to each other in a circle: this rule is empty")
         elif (
             len(self._in_progress) > _MOST_KEYS_BEHIND
-            or self._resolve(place).depth >= _MOST_KEYS_BEHIND
+            or self._resolve(other).depth >= _MOST_KEYS_BEHIND
         ):
             self._report.error(path, f"more than {_MOST_KEYS_BEHIND} keys behind each other")
-        return place
+        return other
 
-    def _matches(
-        self, rule: KeyRule, other: int | None, weights: Mapping[str, int]
-    ) -> Iterator[tuple[str, Route | RouteGroup]]:
-        """Yield (model, route) for everything that a rule allows, in order."""
+    def _matched(self, rule: KeyRule, other: int | None, weights: Mapping[str, int]) -> Table:
+        """Find everything that a rule allows, in order. Without weights it is the same for all."""
+        if other is not None:
+            return self._through(rule, other, weights)
+        if weights or rule.weight:
+            return self._direct(rule, weights)
+        if rule.rule not in self._unweighted:
+            self._unweighted[rule.rule] = self._direct(rule, weights)
+        return self._unweighted[rule.rule]
+
+    def _direct(self, rule: KeyRule, weights: Mapping[str, int]) -> Table:
         text = rule.rule
         head, slash, tail = text.partition("/")
-        if other is not None:
-            yield from self._through(other, head, tail, weights)
-        elif text == _ALL or not slash or (text.startswith("<") and text.endswith(">")):
+        found: dict[str, Routes] = {}
+        if text == _ALL or not slash or (text.startswith("<") and text.endswith(">")):
             alias = text[1:-1] if slash else text
             for model in self._index if text == _ALL else [alias]:
                 for provider, offer in self._index.get(model, ()):
                     weight = _weight(provider, model, weights, rule.weight)
-                    yield model, self._route(offer, weight)
-        else:
-            for offers in self._providers.get(head, ()):
-                for alias in offers if tail == "*" else [tail]:
-                    if alias in offers:
-                        weight = _weight(head, alias, weights, None)
-                        yield alias, self._route(offers[alias], weight)
+                    found[model] = (*found.get(model, ()), self._route(offer, weight))
+            return found
+        for offers in self._providers.get(head, ()):
+            for alias in offers if tail == "*" else [tail]:
+                if alias in offers:
+                    route = self._route(offers[alias], _weight(head, alias, weights, None))
+                    found[alias] = (*found.get(alias, ()), route)
+        return found
 
-    def _through(
-        self, other: int, head: str, tail: str, weights: Mapping[str, int]
-    ) -> Iterator[tuple[str, RouteGroup]]:
+    def _through(self, rule: KeyRule, other: int, weights: Mapping[str, int]) -> Table:
+        """Give what another key allows, arranged by its own strategy."""
         if other not in self._resolved:
-            return  # a circle: noted already
+            return {}  # a circle: noted already
+        head, _, tail = rule.rule.partition("/")
         table = self._resolved[other].table
-        for model in table if tail == "*" else [tail]:
-            if model in table:
-                yield (
-                    model,
-                    RouteGroup(
-                        key_label=fingerprint(head),
-                        strategy=self._strategies[other],
-                        routes=table[model],
-                        weight=_weight(head, model, weights, None),
-                    ),
-                )
+        return {
+            model: (
+                RouteGroup(
+                    key_label=fingerprint(head),
+                    strategy=self._strategies[other],
+                    routes=table[model],
+                    weight=_weight(head, model, weights, None),
+                ),
+            )
+            for model in (table if tail == "*" else [tail])
+            if model in table
+        }
 
     def _route(self, offer: Offer, weight: int | None) -> Route:
         """Give one route object per offer and weight: plans compare offers by identity."""
