@@ -11,12 +11,15 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headgate import __version__
 
-_DEFAULT_HOST = "0.0.0.0"  # noqa: S104 - a gateway in a container is asked from outside
-_DEFAULT_PORT = 8000
-_DEMO_HOST = "127.0.0.1"
+if TYPE_CHECKING:
+    from headgate.app import GatewaySettings
+
+_HIGHEST_PORT = 65_535
+_BODY_LIMIT = 64 * 1024 * 1024
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
     lab = commands.add_parser("lab", help="run the offline provider: real wires, scripted faults")
     lab.add_argument("--host", default="127.0.0.1")
-    lab.add_argument("--port", type=int, default=19000)
+    lab.add_argument("--port", type=_port, default=19000)
     lab.add_argument("--recordings", type=Path, metavar="FOLDER", help="replay recorded traffic")
     lab.add_argument("--list", action="store_true", help="list the scripted behaviours and exit")
     lab.set_defaults(run=_lab)
@@ -65,7 +68,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="default: the variable HOST, else all addresses")
-    parser.add_argument("--port", help="default: the variable PORT, else 8000")
+    parser.add_argument("--port", type=_port, help="default: the variable PORT, else 8000")
+    parser.add_argument(
+        "--body-limit",
+        type=_size,
+        default=_BODY_LIMIT,
+        metavar="SIZE",
+        help="largest request body, as sent and as unpacked; default: 64MiB",
+    )
     parser.add_argument(
         "--log",
         choices=("text", "json", "off"),
@@ -75,20 +85,12 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
 
 def _serve(options: argparse.Namespace) -> int:
     # Imported here, so that `--help` answers at once.
-    from headgate.app import GatewaySettings, run_gateway  # noqa: PLC0415
+    from headgate.app import StartError, run_gateway  # noqa: PLC0415
 
-    config = options.config or _found_config()
-    if config is None:
-        return _complain(
-            "no configuration: write ./api.yaml, name a file with --config, or set CONFIG_URL"
-        )
-    port = _port(options)
-    if port is None:
-        return _complain("the port must be a number from 0 to 65535")
-    settings = GatewaySettings(
-        config=config, host=_host(options, _DEFAULT_HOST), port=port, log=_log_form(options)
-    )
-    return run_gateway(settings, _say, _warn)
+    try:
+        return run_gateway(_settings(options), _say)
+    except StartError as problem:
+        return _complain(str(problem))
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -109,32 +111,44 @@ def _lab(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from headgate.app import run_demo  # noqa: PLC0415 - see _serve
+    from headgate.app import StartError, run_demo  # noqa: PLC0415 - see _serve
 
-    port = _port(options)
-    if port is None:
-        return _complain("the port must be a number from 0 to 65535")
-    return run_demo(_host(options, _DEMO_HOST), port, _log_form(options), _say, _warn)
-
-
-def _found_config() -> str | None:
-    """./api.yaml, as uni-api has it; CONFIG_URL only where there is no file."""
-    if Path("api.yaml").is_file():
-        return "api.yaml"
-    return os.environ.get("CONFIG_URL") or None
+    if options.host is None and not os.environ.get("HOST"):
+        options.host = "127.0.0.1"  # a demo with a known key is for this machine only
+    try:
+        return run_demo(_settings(options), _say)
+    except StartError as problem:
+        return _complain(str(problem))
 
 
-def _host(options: argparse.Namespace, default: str) -> str:
-    return str(options.host or os.environ.get("HOST") or default)
+def _settings(options: argparse.Namespace) -> GatewaySettings:
+    from headgate.app import GatewaySettings  # noqa: PLC0415 - see _serve
+    from headgate.edge.limits import Limits  # noqa: PLC0415 - see _serve
+
+    return GatewaySettings(
+        config=getattr(options, "config", None),
+        host=options.host,
+        port=options.port,
+        log=options.log or ("text" if sys.stdout.isatty() else "json"),
+        limits=Limits(body_bytes=options.body_limit),
+        warn=_warn,
+    )
 
 
-def _port(options: argparse.Namespace) -> int | None:
-    text = str(options.port or os.environ.get("PORT") or _DEFAULT_PORT)
-    return int(text) if text.isascii() and text.isdigit() and int(text) <= 65535 else None
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) <= _HIGHEST_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no port: write a number from 0 to 65535")
 
 
-def _log_form(options: argparse.Namespace) -> str:
-    return str(options.log or ("text" if sys.stdout.isatty() else "json"))
+def _size(text: str) -> int:
+    """Read a number of bytes: 64MiB, 20MB, 1000."""
+    from headgate.sources.scalars import UnreadableError, size  # noqa: PLC0415 - see _serve
+
+    try:
+        return size(text)
+    except UnreadableError as problem:
+        raise argparse.ArgumentTypeError(f"{text!r}: {problem}") from None
 
 
 def _say(text: str) -> None:

@@ -115,7 +115,7 @@ def gemini(response: Json) -> Meaning:
                 meaning.finish = (
                     "content_filter" if reason in FILTERED else FINISH_REASONS.get(reason, "stop")
                 )
-        if "blockReason" in (frame.get("promptFeedback") or {}):
+        if frame.get("promptFeedback") and not frame.get("candidates"):
             meaning.finish = "content_filter"
     meaning.finish = meaning.finish or "stop"
     if meaning.calls and meaning.finish == "stop":

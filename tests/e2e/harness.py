@@ -161,9 +161,9 @@ def _headers(key: str | None, more: Mapping[str, str] | None) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def bench(folder: Path) -> AsyncIterator[Bench]:
+async def bench(folder: Path, recordings: Path | None = None) -> AsyncIterator[Bench]:
     """Run a lab for the length of a test."""
-    lab = await start_lab(LabSettings())
+    lab = await start_lab(LabSettings(recordings=recordings))
     timeout = aiohttp.ClientTimeout(total=30)
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(timeout=timeout, connector=connector) as http:

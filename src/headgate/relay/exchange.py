@@ -45,6 +45,8 @@ class Exchange:
         self._attempts = attempts
         self._pending: asyncio.Task[Answer] | None = None
         self._keepalive_s = 0.0
+        self._is_due = False  # a heart-beat: an interval has passed already
+        self._heartbeat_due = False
         self._over = False
 
     @property
@@ -83,6 +85,7 @@ class Exchange:
         self._keepalive_s = keepalive_s
         self._pending = asyncio.create_task(self._attempts.first_answer())
         await self._await_pending()
+        self._heartbeat_due = self._pending is not None
 
     async def next(self) -> bytes:
         """The next bytes for the caller; b"" when the reply is over."""
@@ -145,10 +148,14 @@ class Exchange:
 
     async def _heartbeat(self) -> bytes:
         """Pass on what the first answer brought, or give a comment if it is not there yet."""
+        if self._heartbeat_due:  # `open()` has waited for this one
+            self._heartbeat_due = False
+            return KEEPALIVE
         try:
             await self._await_pending()
         except RelayError as error:
             return self.broken_off(error.failure)
+        self._is_due = False
         if self._pending is not None:
             return KEEPALIVE
         return await self.next()
