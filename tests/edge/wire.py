@@ -127,12 +127,13 @@ class Place:
 
     async def call(self, *, narrow: bool = False) -> Caller:
         """Connect. `narrow`: with so little room for what comes that the server feels it soon."""
-        sock = socket.socket()
         if narrow:
+            sock = socket.socket()
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        sock.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.port))
-        streams = await asyncio.open_connection(sock=sock, limit=4096 if narrow else 1 << 20)
+            sock.connect(("127.0.0.1", self.port))
+            streams = await asyncio.open_connection(sock=sock, limit=4096)
+        else:
+            streams = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 20)
         self._callers.append(Caller(*streams))
         return self._callers[-1]
 

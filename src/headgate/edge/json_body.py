@@ -52,10 +52,11 @@ def decode_fields(body: bytes) -> dict[str, msgspec.Raw]:
         raise _broken(body, str(error)) from None
     except RecursionError:
         raise _too_deep() from None
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
-        _check_shape(body, fields)
-    elif len(body) > MAX_NODES * _SHORTEST_NODE:
+    openings = body.count(b"[") + body.count(b"{")
+    if len(body) > MAX_NODES * _SHORTEST_NODE and openings + body.count(b",") > MAX_NODES:
         _Scan(0).read(body)
+    elif openings > MAX_DEPTH:
+        _check_depth(body, fields)
     _check_keys(body, fields)
     return fields
 
@@ -81,8 +82,8 @@ def _check_utf8(body: bytes) -> None:
         raise _invalid_json("The body starts with a byte order mark, which JSON does not allow.")
 
 
-def _check_shape(body: bytes, fields: dict[str, msgspec.Raw]) -> None:
-    """Refuse what is too deep or too much.
+def _check_depth(body: bytes, fields: dict[str, msgspec.Raw]) -> None:
+    """Refuse what is too deep.
 
     A long conversation has many brackets, but each message and tool few, and so cannot be deep:
     only what has many of its own is scanned.
@@ -194,8 +195,11 @@ def _broken(body: bytes, reason: str) -> RelayError:
     found = _BYTE.search(reason)
     if found is None:
         return _invalid_json(f"Broken JSON: it ends too early, at {place(body, len(body))}.")
+    offset = int(found[1])
     reason = reason[: found.start()].removeprefix("JSON is malformed: ")
-    return _invalid_json(f"Broken JSON: {reason} at {place(body, int(found[1]))}.")
+    if reason == "trailing characters":  # msgspec names the byte behind the first of them
+        offset -= 1
+    return _invalid_json(f"Broken JSON: {reason} at {place(body, offset)}.")
 
 
 def _invalid_json(message: str) -> RelayError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Protocol
 
@@ -30,16 +31,17 @@ def _status_line(status: int) -> bytes:
 _STATUS_LINES = {status: _status_line(status) for status in range(200, 600)}
 
 
-def header_lines(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """Write headers out; framing headers are left out.
+@lru_cache(maxsize=256)
+def header_line(name: bytes, value: bytes) -> bytes:
+    """Write a header out; most come again and again. A framing header gives no line.
 
-    Errors: ValueError when a name or value holds CR, LF, NUL or another control character (S-58).
+    Errors: ValueError when it holds CR, LF, NUL or another control character (S-58).
     """
-    lines = [b"%b: %b\r\n" % header for header in headers if header[0] not in _FRAMING]
-    block = b"".join(lines)
-    if block.translate(None, _VISIBLE) != b"\r\n" * len(lines):
-        raise ValueError("a header holds a control character")
-    return block
+    if name in _FRAMING:
+        return b""
+    if (name + value).translate(None, _VISIBLE):
+        raise ValueError(f"control character in the header {name!r}")
+    return b"%b: %b\r\n" % (name, value)
 
 
 class Outlet(Protocol):
@@ -63,22 +65,16 @@ class Responder:
     `closed` says that the caller is gone: what is sent then goes nowhere.
     """
 
-    __slots__ = (
-        "_chunked",
-        "_common",
-        "_head",
-        "_mute",
-        "_outlet",
-        "_remaining",
-        "_until_close",
-        "_waiter",
-        "closed",
-        "ended",
-        "http_1_0",
-        "keep_alive",
-        "paused",
-        "started",
-    )
+    # One is made for each request: what mostly stays as it is costs nothing on the class.
+    started = False
+    ended = False
+    closed = False
+    paused = False
+    _head = b""
+    _chunked = False
+    _until_close = False
+    _remaining = 0
+    _waiter: asyncio.Future[None] | None = None
 
     def __init__(
         self, outlet: Outlet, common: bytes, *, keep_alive: bool, mute: bool, http_1_0: bool
@@ -87,17 +83,8 @@ class Responder:
         self._outlet = outlet
         self._common = common
         self._mute = mute
-        self._head = b""
-        self._chunked = False
-        self._until_close = False
-        self._remaining = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._http_1_0 = http_1_0
         self.keep_alive = keep_alive
-        self.http_1_0 = http_1_0
-        self.started = False
-        self.ended = False
-        self.closed = False
-        self.paused = False
 
     def start(
         self, status: int, headers: Sequence[tuple[bytes, bytes]], length: int | None
@@ -108,7 +95,7 @@ class Responder:
         """
         if self.started:
             raise RuntimeError("an answer starts once")
-        lines = header_lines(headers)
+        lines = [header_line(*header) for header in headers]
         self.started = True
         if status in _BODILESS:
             self._mute = True
@@ -116,7 +103,7 @@ class Responder:
         elif length is not None:
             self._remaining = length
             framing = b"content-length: %d\r\n" % length
-        elif self.http_1_0:
+        elif self._http_1_0:
             self._until_close = True
             self.keep_alive = False
             framing = b""
@@ -125,9 +112,9 @@ class Responder:
             framing = b"transfer-encoding: chunked\r\n"
         if not self.keep_alive:
             framing += b"connection: close\r\n"
-        elif self.http_1_0:
+        elif self._http_1_0:
             framing += b"connection: keep-alive\r\n"
-        self._head = b"".join((_STATUS_LINES[status], lines, self._common, framing, b"\r\n"))
+        self._head = b"".join((_STATUS_LINES[status], *lines, self._common, framing, b"\r\n"))
 
     def send(self, data: bytes) -> None:
         """Write a piece of the body, in one write; an empty piece only takes the head along.
@@ -173,10 +160,12 @@ class Responder:
         self._outlet.answered()
 
     def answer(self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
-        """Write a whole answer at once."""
+        """Write a whole answer, in one write."""
         self.start(status, headers, len(body))
-        self.send(body)
-        self.end()
+        self.ended = True
+        if not self.closed:
+            self._outlet.write(self._head if self._mute else self._head + body)
+            self._outlet.answered()
 
     def abort(self) -> None:
         """Break the connection so that the caller sees that something is missing."""

@@ -24,6 +24,7 @@ from headgate.edge.shared import Shared
 from headgate.edge.site import Site
 
 _BACKLOG = 2048
+_HIGHEST_PORT = 65535
 _FORCED_GRACE_S = 1.0
 _ABORT_S = 1.0
 _REASONS = {
@@ -107,6 +108,9 @@ class Server:
 
         Errors: `CannotListen`.
         """
+        host, port = self._settings.host, self._settings.port
+        if not 0 <= port <= _HIGHEST_PORT:  # uvloop would take it modulo 65536
+            raise CannotListen(f"cannot listen on {host}:{port}: a port is from 0 to 65535")
         self._config.load()
         self._lifespan = self._config.lifespan_class(self._config)
         await self._lifespan.startup()
@@ -117,10 +121,9 @@ class Server:
                 self._shared, self._config, self._state, self._lifespan.state, loop
             )
 
-        host, port = self._settings.host, self._settings.port
         try:
             self._listener = await loop.create_server(connect, host, port, backlog=_BACKLOG)
-        except (OSError, OverflowError, UnicodeError) as error:
+        except (OSError, UnicodeError) as error:
             await self._lifespan.shutdown()
             raise CannotListen(f"cannot listen on {host}:{port}: {_reason(error)}") from None
         self._tick()
@@ -171,8 +174,8 @@ async def _no_app(_scope: object, _receive: object, _send: object) -> None:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, socket.gaierror | UnicodeError):
         return "the host name is unknown"
     if isinstance(error, OSError) and error.errno in _REASONS:
         return _REASONS[error.errno]
-    return "a port is a number from 0 to 65535" if isinstance(error, OverflowError) else str(error)
+    return str(error)
