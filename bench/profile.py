@@ -11,7 +11,9 @@ from bench.load import Load
 
 PACKAGE = "pip install py-spy"
 GRACE_S = 30.0
+RATE_HZ = 250
 SHOWN = 30
+WAITING = "PyThread_acquire_lock_timed"  # a thread without work, which py-spy takes for busy
 
 
 def find_py_spy() -> str | None:
@@ -27,8 +29,17 @@ def record(py_spy: str, pid: int, wrk: str, load: Load, target: Path) -> bool:
     target.parent.mkdir(parents=True, exist_ok=True)
     sampling = subprocess.Popen(
         [
-            *(py_spy, "record", "--pid", str(pid), "--subprocesses", "--native"),
-            *("--duration", str(load.duration_s), "--format", "raw", "--output", str(target)),
+            *(py_spy, "record", "--pid", str(pid), "--subprocesses", "--native", "--function"),
+            *(
+                "--rate",
+                str(RATE_HZ),
+                "--duration",
+                str(load.duration_s),
+                "--format",
+                "raw",
+                "--output",
+                str(target),
+            ),
         ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -47,6 +58,8 @@ def summary(stacks: str) -> str:
     own: Counter[str] = Counter()
     total: Counter[str] = Counter()
     for line in stacks.splitlines():
+        if WAITING in line:
+            continue
         stack, _, count = line.rpartition(" ")
         frames = stack.split(";")
         own[frames[-1]] += int(count)
