@@ -9,6 +9,9 @@ from headgate.edge.responder import Responder
 from headgate.edge.routes import Route
 from tests.edge.wire import TEXT, post, serving
 
+# The parser is the same whatever loop feeds it.
+pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])
+
 POST = b"POST /echo HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 # Behind the ambiguous message, the request that must never be answered.
