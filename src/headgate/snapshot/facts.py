@@ -160,7 +160,8 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     `endpoints` maps an operation to the ways of asking for it, the caller's own dialect being
     preferred when it is among them; an operation that is missing there cannot be asked for.
-    Operations beside chat name the dialect of the vendor's family ("openai_chat", "gemini").
+    Operations beside chat name the chat dialect of the vendor's family ("openai_chat", "gemini"),
+    but completions are "openai_completions".
     `models` is alias -> upstream model; `discovers`: none were listed, so the upstream is asked.
     """
 
