@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headgate.dialects.openai_chat.usage import decode_usage, encode_usage, usage_in
 from headgate.ir.usage import Usage
@@ -117,3 +119,23 @@ def test_usage_is_found_wherever_the_vendor_puts_it(body: dict[str, Any]) -> Non
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"usage":7}', b'{"usage":null}', b"{}"])
 def test_what_holds_no_usage_gives_none(body: bytes) -> None:
     assert usage_in(body) is None
+
+
+@given(
+    st.fixed_dictionaries(
+        {name: st.integers(-2, 30) for name in ("prompt_tokens", "completion_tokens")},
+        optional={
+            "prompt_tokens_details": st.fixed_dictionaries(
+                {"cached_tokens": st.integers(-2, 30)}, optional={"audio_tokens": st.integers(0, 9)}
+            ),
+            "completion_tokens_details": st.fixed_dictionaries(
+                {"reasoning_tokens": st.integers(-2, 30)}
+            ),
+        },
+    ),
+    st.sampled_from([0, 0, 0, 5]),
+)
+def test_the_short_way_reads_what_the_long_way_reads(wire: dict[str, Any], off: int) -> None:
+    wire = wire | {"total_tokens": wire["prompt_tokens"] + wire["completion_tokens"] + off}
+    body = msgspec.json.encode({"choices": [], "usage": wire})
+    assert usage_in(body) == decode_usage(wire)

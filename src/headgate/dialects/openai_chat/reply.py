@@ -225,7 +225,7 @@ def audio_of(wire: Json) -> Audio:
         source=Inline("", _text(wire.get("data"))),
         transcript=_text(wire.get("transcript")),
         audio_id=_text(wire.get("id")),
-        expires_at=expires_at if isinstance(expires_at, int) else None,
+        expires_at=expires_at if isinstance(expires_at, int) and expires_at else None,
     )
 
 
@@ -370,7 +370,9 @@ def encode_image(url: str, index: int) -> Json:
 def encode_audio(audio: Audio) -> Json:
     """Write `audio`."""
     data = audio.source.data if isinstance(audio.source, Inline) else ""
-    wire: Json = {"id": audio.audio_id, "data": data, "transcript": audio.transcript}
-    if audio.expires_at is not None:
-        wire["expires_at"] = audio.expires_at
-    return wire
+    return {
+        "id": audio.audio_id,
+        "data": data,
+        "transcript": audio.transcript,
+        "expires_at": audio.expires_at or 0,  # the SDKs expect a number
+    }

@@ -8,15 +8,14 @@ Source: platform.openai.com/docs/api-reference/chat/create; vendors' extensions 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NoReturn, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.dialects.openai_chat import wire
-from headgate.dialects.openai_chat.media import audio_source, source_of_url, video_type
+from headgate.dialects.openai_chat.content import read_cache_mark, read_content
+from headgate.dialects.openai_chat.places import Leftovers, misshapen, refuse
 from headgate.dialects.openai_chat.provenance import NAME, signature_in, thinking_of
 from headgate.dialects.openai_chat.reply import image_of
 from headgate.ir.request import (
@@ -28,7 +27,6 @@ from headgate.ir.request import (
     Effort,
     File,
     Image,
-    Inline,
     Json,
     NativeTool,
     Opaque,
@@ -38,7 +36,6 @@ from headgate.ir.request import (
     ResponseFormat,
     Role,
     Text,
-    Thinking,
     Tool,
     ToolCall,
     ToolChoice,
@@ -57,7 +54,7 @@ _ROLES: dict[str, Role] = {
     "function": "tool",
 }
 _TOP_FIELDS = frozenset(wire.Request.__struct_fields__)
-_MESSAGE_FIELDS = frozenset(wire.Message.__struct_fields__) | {"images", "function_call"}
+_MESSAGE_FIELDS = frozenset(wire.Message.__struct_fields__) | {"images"}
 # Fields that go into the IR under their own name.
 _SAME_NAME = (
     *("temperature", "top_p", "top_k", "min_p", "seed", "n", "presence_penalty"),
@@ -75,10 +72,10 @@ def decode_request(body: bytes) -> ChatRequest:
     try:
         asked = msgspec.convert(raw, wire.Request)
     except msgspec.ValidationError as error:
-        raise _misshapen(error) from None
+        raise misshapen(error) from None
     if not asked.messages:
-        _refuse("there must be at least one message", "messages")
-    left = _Leftovers()
+        refuse("there must be at least one message", "messages")
+    left = Leftovers()
     left.keep("", raw, _TOP_FIELDS)
     tools = _tools(asked, raw, left)
     return ChatRequest(
@@ -103,9 +100,6 @@ def decode_request(body: bytes) -> ChatRequest:
     )
 
 
-# ------------------------------------------------------------------- saying what is wrong
-
-
 def _decode_json(body: bytes) -> Json:
     try:
         raw = msgspec.json.decode(body)
@@ -115,43 +109,8 @@ def _decode_json(body: bytes) -> Json:
         message = "the JSON is nested too deeply"
         raise RelayError(Failure(kind=FailureKind.INVALID_JSON, message=message)) from None
     if not isinstance(raw, dict):
-        _refuse("the body must be a JSON object", "")
+        refuse("the body must be a JSON object", "")
     return raw
-
-
-_PLACE = re.compile(r" - at `\$\.?(.*)`$")
-
-
-def _misshapen(error: msgspec.ValidationError) -> RelayError:
-    message = str(error)
-    found = _PLACE.search(message)
-    missing = re.search(r"missing required field `(\w+)`", message)
-    param = found[1] if found else ""
-    if missing:
-        param = f"{param}.{missing[1]}".removeprefix(".")
-    failure = Failure(kind=FailureKind.INVALID_REQUEST, message=message, param=param or None)
-    return RelayError(failure)
-
-
-def _refuse(message: str, place: str) -> NoReturn:
-    at = f"$.{place}" if place else "$"
-    failure = Failure(
-        kind=FailureKind.INVALID_REQUEST, message=f"{message} - at `{at}`", param=place or None
-    )
-    raise RelayError(failure)
-
-
-class _Leftovers:
-    """Fields that the IR has no word for, by their path."""
-
-    def __init__(self) -> None:
-        self.found: Json = {}
-
-    def keep(self, place: str, given: Mapping[str, Any], known: Iterable[str]) -> None:
-        """Keep what is not known; null means absent."""
-        for name, value in given.items():
-            if name not in known and value is not None:
-                self.found[f"{place}.{name}" if place else name] = value
 
 
 # ------------------------------------------------------------------------- messages
@@ -165,13 +124,13 @@ def _turns(messages: list[wire.Message], raw: list[Json]) -> tuple[Turn, ...]:
         place = f"messages[{index}]"
         role = _ROLES.get(message.role)
         if role is None:
-            _refuse(f"`{message.role}` is not a role", f"{place}.role")
-        left = _Leftovers()
+            refuse(f"`{message.role}` is not a role", f"{place}.role")
+        left = Leftovers()
         left.keep("", given, _MESSAGE_FIELDS)
         if role == "tool":
             parts: list[Part] = [_tool_result(message, place, calls, left)]
         else:
-            parts = _content(message.content, place, left)
+            parts = read_content(message.content, place, left)
             if role == "assistant":
                 parts = _assistant_parts(message, given, parts, place, calls)
         turns.append(
@@ -223,14 +182,7 @@ def _assistant_parts(
 
 def _made_call(made: wire.MadeCall, place: str) -> ToolCall:
     signature = signature_in(made.id)
-    if made.function is not None:
-        return ToolCall(
-            call_id=made.id,
-            name=made.function.name,
-            arguments=_arguments(made.function.arguments),
-            signature=signature,
-        )
-    if made.custom is not None:
+    if made.custom is not None and made.function is None:
         return ToolCall(
             call_id=made.id,
             name=made.custom.name,
@@ -238,7 +190,14 @@ def _made_call(made: wire.MadeCall, place: str) -> ToolCall:
             custom=True,
             signature=signature,
         )
-    _refuse("a tool call must name a function", f"{place}.function")
+    if made.function is None:
+        refuse("a tool call must name a function", f"{place}.function")
+    return ToolCall(
+        call_id=made.id,
+        name=made.function.name,
+        arguments=_arguments(made.function.arguments),
+        signature=signature,
+    )
 
 
 def _arguments(arguments: str | Json | None) -> str:
@@ -248,7 +207,7 @@ def _arguments(arguments: str | Json | None) -> str:
 
 
 def _tool_result(
-    message: wire.Message, place: str, calls: _KnownCalls, left: _Leftovers
+    message: wire.Message, place: str, calls: _KnownCalls, left: Leftovers
 ) -> ToolResult:
     if message.role == "function":
         call_id = calls.legacy_ids.get(message.name or "")
@@ -256,11 +215,11 @@ def _tool_result(
     else:
         call_id, where = message.tool_call_id, f"{place}.tool_call_id"
     if call_id is None or call_id not in calls.names:
-        _refuse("this answers no tool call of an earlier assistant message", where)
-    content = _content(message.content, place, left)
+        refuse("this answers no tool call of an earlier assistant message", where)
+    content = read_content(message.content, place, left)
     for index, part in enumerate(content):
         if not isinstance(part, Text | Image | Audio | File | Opaque):
-            _refuse("a tool cannot answer with this", f"{place}.content[{index}]")
+            refuse("a tool cannot answer with this", f"{place}.content[{index}]")
     allowed = cast("list[Text | Image | Audio | File | Opaque]", content)
     name = message.name or calls.names[call_id]
     return ToolResult(call_id=call_id, content=tuple(allowed), name=name)
@@ -272,145 +231,25 @@ def _marked(parts: list[Part], cache_control: Json | None) -> list[Part]:
         return parts
     last = parts[-1]
     if isinstance(last, Text | Image | File | ToolCall | ToolResult):
-        parts[-1] = msgspec.structs.replace(last, cache=_cache_mark(cache_control))
+        parts[-1] = msgspec.structs.replace(last, cache=read_cache_mark(cache_control))
     return parts
-
-
-def _cache_mark(cache_control: object) -> CacheMark | None:
-    if not isinstance(cache_control, dict):
-        return None
-    ttl = cache_control.get("ttl")
-    return CacheMark(ttl=ttl if isinstance(ttl, str) else None)
-
-
-# ---------------------------------------------------------------------- content parts
-
-
-def _content(content: str | list[Any] | None, place: str, left: _Leftovers) -> list[Part]:
-    if content is None:
-        return []
-    if isinstance(content, str):
-        return [Text(text=content)]
-    return [
-        _part(block, f"{place}.content[{index}]", index, left)
-        for index, block in enumerate(content)
-    ]
-
-
-def _part(block: object, place: str, index: int, left: _Leftovers) -> Part:
-    if isinstance(block, str):
-        return Text(text=block)
-    if not isinstance(block, dict):
-        _refuse("a content part must be an object", place)
-    kind = block.get("type")
-    reader = _READERS.get(kind) if isinstance(kind, str) else None
-    if reader is None:
-        return Opaque(dialect=NAME, block=block)
-    assert isinstance(kind, str)  # noqa: S101  # only a string finds a reader
-    left.keep(f"content[{index}]", block, ("type", kind, "cache_control"))
-    return reader(block, place)
-
-
-def _text_part(block: Json, place: str) -> Part:
-    return Text(
-        text=_str(block.get("text"), f"{place}.text"), cache=_cache_mark(block.get("cache_control"))
-    )
-
-
-def _image_part(block: Json, place: str) -> Part:
-    given = block.get("image_url")
-    if isinstance(given, str):  # Mistral's spelling
-        given = {"url": given}
-    if not isinstance(given, dict):
-        _refuse("Expected `object`", f"{place}.image_url")
-    detail = given.get("detail")
-    return Image(
-        source=source_of_url(_str(given.get("url"), f"{place}.image_url.url")),
-        detail=detail if isinstance(detail, str) else None,
-        cache=_cache_mark(block.get("cache_control")),
-    )
-
-
-def _audio_part(block: Json, place: str) -> Part:
-    given = block.get("input_audio")
-    if not isinstance(given, dict):
-        _refuse("Expected `object`", f"{place}.input_audio")
-    data = _str(given.get("data"), f"{place}.input_audio.data")
-    form = given.get("format")
-    return Audio(source=audio_source(data, form if isinstance(form, str) else "wav"))
-
-
-def _file_part(block: Json, place: str) -> Part:
-    given = block.get("file")
-    if not isinstance(given, dict):
-        _refuse("Expected `object`", f"{place}.file")
-    name = given.get("filename")
-    cache = _cache_mark(block.get("cache_control"))
-    label = name if isinstance(name, str) else ""
-    if isinstance(file_id := given.get("file_id"), str):
-        return File(source=Uploaded(file_id, NAME), name=label, cache=cache)
-    data = _str(given.get("file_data"), f"{place}.file.file_data")
-    source = source_of_url(data)
-    if ":" not in data[:12]:  # bare base64, which OpenAI's own documentation also shows
-        source = Inline("application/pdf", data)
-    return File(source=source, name=label, cache=cache)
-
-
-def _video_part(block: Json, place: str) -> Part:
-    given = block.get("video_url")
-    if not isinstance(given, dict):
-        _refuse("Expected `object`", f"{place}.video_url")
-    url = _str(given.get("url"), f"{place}.video_url.url")
-    return File(
-        source=source_of_url(url, video_type(url)), cache=_cache_mark(block.get("cache_control"))
-    )
-
-
-def _refusal_part(block: Json, place: str) -> Part:
-    return Refusal(text=_str(block.get("refusal"), f"{place}.refusal"))
-
-
-def _thinking_part(block: Json, place: str) -> Part:
-    """Read Mistral's thinking block."""
-    thinking = block.get("thinking")
-    if isinstance(thinking, list):
-        texts = [piece.get("text") for piece in thinking if isinstance(piece, dict)]
-        return Thinking(text="".join(text for text in texts if isinstance(text, str)))
-    return Thinking(text=_str(thinking, f"{place}.thinking"))
-
-
-_READERS = {
-    "text": _text_part,
-    "image_url": _image_part,
-    "input_audio": _audio_part,
-    "file": _file_part,
-    "video_url": _video_part,
-    "refusal": _refusal_part,
-    "thinking": _thinking_part,
-}
-
-
-def _str(value: object, place: str) -> str:
-    if not isinstance(value, str):
-        _refuse("Expected `str`", place)
-    return value
 
 
 # -------------------------------------------------------------------- tools and options
 
 
 def _tools(
-    asked: wire.Request, raw: Json, left: _Leftovers
+    asked: wire.Request, raw: Json, left: Leftovers
 ) -> tuple[Tool | CustomTool | NativeTool, ...]:
     tools: list[Tool | CustomTool | NativeTool] = []
     for index, offered in enumerate(asked.tools or ()):
         given, place = raw["tools"][index], f"tools[{index}]"
         if offered.type == "function":
             if offered.function is None:
-                _refuse("Expected `object`", f"{place}.function")
+                refuse("Expected `object`", f"{place}.function")
             left.keep(place, given, ("type", "function", "cache_control"))
             left.keep(f"{place}.function", given["function"], wire.Function.__struct_fields__)
-            tools.append(_tool(offered.function, _cache_mark(offered.cache_control)))
+            tools.append(_tool(offered.function, read_cache_mark(offered.cache_control)))
         elif offered.type == "custom" and offered.custom is not None:
             custom = offered.custom
             tools.append(
@@ -442,7 +281,7 @@ _MODES: dict[str, Literal["auto", "none", "required"]] = {
 }
 
 
-def _tool_choice(asked: wire.Request, left: _Leftovers) -> ToolChoice | None:
+def _tool_choice(asked: wire.Request, left: Leftovers) -> ToolChoice | None:
     """Read `tool_choice` or the legacy `function_call`; an unknown form is kept as it is."""
     choice = asked.tool_choice if asked.tool_choice is not None else asked.function_call
     match choice:
@@ -475,12 +314,12 @@ def _allowed_names(tools: list[Any]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _include_usage(options: Json | None, left: _Leftovers) -> bool:
+def _include_usage(options: Json | None, left: Leftovers) -> bool:
     left.keep("stream_options", options or {}, ("include_usage",))
     return bool((options or {}).get("include_usage"))
 
 
-def _response_format(given: Json | None, left: _Leftovers) -> ResponseFormat | None:
+def _response_format(given: Json | None, left: Leftovers) -> ResponseFormat | None:
     match given:
         case None:
             return None
@@ -506,7 +345,7 @@ def _response_format(given: Json | None, left: _Leftovers) -> ResponseFormat | N
     return None
 
 
-def _reasoning(asked: wire.Request, left: _Leftovers) -> Reasoning | None:
+def _reasoning(asked: wire.Request, left: Leftovers) -> Reasoning | None:
     """Read how much to think, in any vendor's spelling.
 
     OpenAI `reasoning_effort`; OpenRouter `reasoning`; Anthropic's own `thinking`, which Zhipu,
@@ -542,7 +381,7 @@ def _count(*values: object) -> int | None:
     )
 
 
-def _audio_output(given: Json | None, left: _Leftovers) -> AudioOutput | None:
+def _audio_output(given: Json | None, left: Leftovers) -> AudioOutput | None:
     if given is None:
         return None
     voice, form = given.get("voice"), given.get("format")

@@ -8,14 +8,13 @@ Source: platform.openai.com/docs/api-reference/chat/create.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from headgate.dialects.dialect import Fields, Target
 from headgate.dialects.openai_chat.media import audio_format, is_video, url_of_source
+from headgate.dialects.openai_chat.places import restore
 from headgate.dialects.openai_chat.provenance import NAME, reasoning_fields, unsigned_call_id
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
@@ -78,7 +77,7 @@ def encode_request(request: ChatRequest, target: Target, losses: Losses) -> Json
         body["tool_choice"] = _tool_choice(request.tool_choice, request.tools)
     if request.cache is not None:
         losses.dropped("cache_control", "no mark for the whole request")
-    _restore(body, request.extras, "", losses)
+    restore(body, request.extras, "", losses)
     return body
 
 
@@ -90,7 +89,7 @@ def _messages(turns: Sequence[Turn], losses: Losses) -> list[Json]:
     for index, turn in enumerate(turns):
         written = _turn(turn, f"messages[{index}]", losses)
         if turn.extras and written:
-            _restore(written[-1], turn.extras, f"messages[{index}].", losses)
+            restore(written[-1], turn.extras, f"messages[{index}].", losses)
         messages += written
     return messages
 
@@ -361,42 +360,6 @@ def _effort_of_budget(budget_tokens: int) -> Effort:
     if budget_tokens <= 3_200:
         return "low"
     return "medium" if budget_tokens <= 8_000 else "high"
-
-
-# --------------------------------------------------------------- what only we understand
-
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
-
-
-def _restore(body: Json, extras: Mapping[str, Json], place: str, losses: Losses) -> None:
-    """Put back what `decode_request` kept by path, and name what other dialects kept."""
-    for dialect, fields in extras.items():
-        for path, value in fields.items():
-            if dialect != NAME or not _put(body, path, value):
-                losses.dropped(f"{place}{path}")
-
-
-def _put(body: Json, path: str, value: Any) -> bool:
-    """Write a value at a path such as `tools[0].function.x`. False if there is nothing to hold it.
-
-    Objects on the way are made where they are missing; list entries are not.
-    """
-    if path in body or "." not in path:
-        body[path] = value
-        return True
-    *way, last = [name if name else int(number) for name, number in _STEP.findall(path)]
-    holder: Any = body
-    for step in way:
-        if isinstance(step, str) and isinstance(holder, dict):
-            holder = holder.setdefault(step, {})
-        elif isinstance(step, int) and isinstance(holder, list) and step < len(holder):
-            holder = holder[step]
-        else:
-            return False
-    if not isinstance(holder, dict):
-        return False
-    holder[last] = value
-    return True
 
 
 # ------------------------------------------------------------------------ pass-through

@@ -294,6 +294,8 @@ class MessageGlance(Struct):
     @property
     def says_something(self) -> bool:
         """Whether any of the fields is not empty."""
+        if bytes(self.content) not in _NOTHING:  # nearly always
+            return True
         return any(bytes(getattr(self, name)) not in _NOTHING for name in self.__struct_fields__)
 
 
