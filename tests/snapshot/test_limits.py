@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.snapshot.document import Document
@@ -50,6 +50,7 @@ def test_what_is_no_limit_says_what_to_write(text: str, said: str) -> None:
         read_limit(text)
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(st.text("0123456789/ ,smhdytpr", max_size=20))
 def test_any_text_is_a_limit_or_refused(text: str) -> None:
     try:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.sources import scalars
@@ -100,6 +100,7 @@ def test_what_does_not_fit_is_refused_with_what_would(
         read(text)
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(
     st.text(max_size=30),
     st.sampled_from(

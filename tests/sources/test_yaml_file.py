@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.snapshot.compile import compile_snapshot
@@ -70,6 +70,7 @@ def dumped(tree: object) -> bytes:
     return str(tree).encode()
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(st.dictionaries(WORDS, TREES, max_size=6))
 def test_any_tree_is_a_snapshot_or_a_list_of_errors(tree: dict[str, object]) -> None:
     result = compile_snapshot(read_document(dumped(tree), "x", {}), version=1)
@@ -79,6 +80,7 @@ def test_any_tree_is_a_snapshot_or_a_list_of_errors(tree: dict[str, object]) -> 
 PROVIDERS = st.lists(st.dictionaries(WORDS, TREES, max_size=8), min_size=1, max_size=3)
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(PROVIDERS, PROVIDERS)
 def test_any_entries_are_a_snapshot_or_a_list_of_errors(
     providers: list[dict[str, object]], keys: list[dict[str, object]]
