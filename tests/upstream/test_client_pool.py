@@ -198,7 +198,7 @@ async def test_hanging_upstream_is_left_at_the_first_byte_bound() -> None:  # F-
     async with upstream(silent) as server, client() as pool:
         start_s = time.monotonic()
         failure = await failure_of(pool, post(server.url), timeouts(first_byte_s=0.2))
-        assert 0.19 <= time.monotonic() - start_s <= 0.27
+        assert 0.19 <= time.monotonic() - start_s <= 0.35
         assert (failure.kind, failure.http_status) == (K.UPSTREAM_TIMEOUT, 504)
         assert failure.message == "Request timed out after 0.2 seconds"
         await server.until_nobody_is_left()
@@ -225,7 +225,7 @@ async def test_stall_in_the_body_is_an_interruption() -> None:  # F-U7
         start_s = time.monotonic()
         with pytest.raises(RelayError) as caught:
             await response.read()
-        assert 0.19 <= time.monotonic() - start_s <= 0.27
+        assert 0.19 <= time.monotonic() - start_s <= 0.35
         assert caught.value.failure.kind is K.UPSTREAM_INTERRUPTED
         assert caught.value.failure.message == "Request timed out after 0.2 seconds"
         with pytest.raises(RelayError):
@@ -273,14 +273,17 @@ async def test_short_bound_holds_on_a_connection_that_had_a_long_one() -> None:
 
 
 async def test_upload_that_nobody_takes_is_left_at_the_write_bound() -> None:
+    is_over = asyncio.Event()
+
     async def behave(peer: Peer) -> None:
         peer.writer.transport.pause_reading()  # type: ignore[attr-defined]  # typed as WriteTransport
-        await asyncio.sleep(1)
+        await is_over.wait()
         peer.reset()
 
     async with upstream(behave, reads_requests=False) as server, client() as pool:
         start_s = time.monotonic()
         failure = await failure_of(pool, post(server.url, bytes(32_000_000)), timeouts(write_s=0.2))
+        is_over.set()
         assert time.monotonic() - start_s <= 0.5
         assert (failure.kind, failure.http_status) == (K.UPSTREAM_TIMEOUT, 504)
         assert failure.message == "Request timed out after 0.2 seconds"
@@ -476,11 +479,12 @@ async def test_answer_that_nobody_asked_for_closes_the_idle_connection() -> None
 # ---------------------------------------------------------------------------- early answers
 
 
-async def test_early_refusal_is_used_and_the_upload_stopped() -> None:  # F-U30
+@pytest.mark.parametrize("waits_s", [0, 0.1])
+async def test_early_refusal_is_used_and_the_upload_stopped(waits_s: float) -> None:  # F-U30
     async def behave(peer: Peer) -> None:
         await peer.reader.readuntil(b"\r\n\r\n")
         await peer.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig")
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(waits_s)
         peer.close()
 
     async with upstream(behave, reads_requests=False) as server, client() as pool:
@@ -488,6 +492,7 @@ async def test_early_refusal_is_used_and_the_upload_stopped() -> None:  # F-U30
         assert response.status == 413
         assert await response.read_all(100) == b"big"
         await server.until_nobody_is_left()
+        await asyncio.sleep(0.01)
         assert pool.open_connections == 0
 
 
@@ -515,6 +520,7 @@ async def test_close_that_crosses_the_request_is_tried_again_unseen() -> None:  
         assert (server.connections, len(server.requests)) == (3, 3)
 
 
+@pytest.mark.asyncio(loop_factories=["uvloop"])  # once: it takes longer than all the others
 async def test_request_is_not_repeated_once_the_upstream_may_have_worked_on_it() -> None:
     asked = 0
 

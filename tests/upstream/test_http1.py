@@ -79,9 +79,10 @@ def test_url_is_taken_apart(url: str, origin: Origin, target: str) -> None:
     ],
 )
 def test_any_other_url_is_refused_without_being_repeated(url: str) -> None:
-    with pytest.raises(ValueError, match="the URL") as caught:
+    with pytest.raises(RelayError, match="the URL") as caught:
         parse_url(url)
     assert "secret" not in str(caught.value)
+    assert caught.value.failure.code == "invalid_url"
 
 
 @given(st.text(max_size=60))
@@ -89,7 +90,7 @@ def test_whatever_is_accepted_holds_nothing_that_ends_a_line(text: str) -> None:
     for url in (f"http://{text}", f"http://a/{text}", f"http://a?{text}"):
         try:
             origin, target = parse_url(url)
-        except ValueError:
+        except RelayError:
             continue
         head = encode_head(HttpRequest("GET", origin, target, (), b""))
         assert head.count(b"\r\n") == 4
@@ -111,7 +112,7 @@ def test_proxy_url_is_taken_apart(url: str, proxy: ProxyAddress) -> None:
 
 @pytest.mark.parametrize("url", ["socks4://p", "p:3128", "http://user:secret@", "http://a b"])
 def test_any_other_proxy_url_is_refused_without_being_repeated(url: str) -> None:
-    with pytest.raises(ValueError, match="URL") as caught:
+    with pytest.raises(RelayError, match="URL") as caught:
         parse_proxy(url)
     assert "secret" not in str(caught.value)
 

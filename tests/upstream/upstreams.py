@@ -28,6 +28,8 @@ class Peer:
     async def send(self, *parts: bytes) -> None:
         """Write each part by itself."""
         for part in parts:
+            if self.writer.is_closing():  # uvloop calls it a RuntimeError
+                raise ConnectionResetError
             self.writer.write(part)
             await self.writer.drain()
             await asyncio.sleep(0)

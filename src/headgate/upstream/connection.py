@@ -29,6 +29,7 @@ _STALE_S = 1.0
 
 _NOT_HTTP = "The upstream's answer is not valid HTTP"
 _HEAD_TOO_LARGE = "The upstream's answer has too many or too large headers"
+_UNKNOWN_CODING = "The upstream's answer has an unknown transfer-encoding"
 _ONLY_FRAMING = "The upstream's answer goes on without content"
 
 
@@ -43,7 +44,7 @@ class Owner(Protocol):
 
 
 class _RefusedError(Exception):
-    """Raised inside a parser callback, to stop the parser."""
+    """Raised inside a parser callback, to stop the parser. Its text is what is wrong."""
 
 
 class Connection(asyncio.Protocol):
@@ -240,7 +241,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """Nothing may follow the answer."""
         if self.has_head:
-            raise _RefusedError
+            raise _RefusedError(_NOT_HTTP)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; those that come after the body (trailers) are not used."""
@@ -253,11 +254,11 @@ class Connection(asyncio.Protocol):
         status: int = parser.get_status_code()
         if status < 200:
             if status == 101:  # never asked for
-                raise _RefusedError
+                raise _RefusedError(_NOT_HTTP)
             self.headers.clear()
             return
         if len(self.headers) > MOST_HEADERS:
-            raise _RefusedError
+            raise _RefusedError(_HEAD_TOO_LARGE)
         if self._unread_bytes > MOST_HEAD_BYTES:  # the segment may hold some of the body as well
             self._check_head_size()
         self.has_head = True
@@ -290,12 +291,12 @@ class Connection(asyncio.Protocol):
         headers = dict(self.headers)
         coding = headers.get(b"transfer-encoding")
         if coding is not None and coding.strip().lower() != b"chunked":
-            raise _RefusedError
+            raise _RefusedError(_UNKNOWN_CODING)
         self._is_until_close = coding is None and b"content-length" not in headers
 
     def _check_head_size(self) -> None:
         if sum(len(name) + len(value) + 4 for name, value in self.headers) > MOST_HEAD_BYTES:
-            raise _RefusedError
+            raise _RefusedError(_HEAD_TOO_LARGE)
 
     def _is_whole(self) -> bool:
         """An end of file is the clean end; over TLS only if the peer said so (close_notify)."""
@@ -350,7 +351,8 @@ class Connection(asyncio.Protocol):
         if self._is_complete:
             self._is_reusable = False
             return
-        message = _HEAD_TOO_LARGE if isinstance(error.__context__, _RefusedError) else _NOT_HTTP
+        refused = error.__context__
+        message = str(refused) if isinstance(refused, _RefusedError) else _NOT_HTTP
         self._fail(bad_reply(message, has_begun=self._is_committed))
 
     def _fail(self, failure: Failure) -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.upstream.transport_failures import unreachable
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PROXY_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
@@ -84,13 +85,13 @@ def parse_url(url: str) -> tuple[Origin, str]:
     """Take an http(s) URL apart; only the parsed form is ever used.
 
     Shape: the target is path and query, never empty; a fragment is dropped.
-    Errors: ValueError naming the fault, without the URL (its query may hold a key).
+    Errors: RelayError naming the fault, without the URL (its query may hold a key).
     """
     scheme, authority, target = _split(url, "URL")
     if scheme not in _DEFAULT_PORTS:
-        raise ValueError("the URL is neither http nor https")
+        raise RelayError(_unreadable("the URL is neither http nor https"))
     if "@" in authority:
-        raise ValueError("the URL holds a user name")
+        raise RelayError(_unreadable("the URL holds a user name"))
     host, port = _host_and_port(authority, _DEFAULT_PORTS[scheme])
     target = quote(target, safe=_PRINTABLE)  # non-ASCII only; what is encoded stays as it is
     return Origin(scheme, host, port), target if target.startswith("/") else "/" + target
@@ -100,11 +101,11 @@ def parse_url(url: str) -> tuple[Origin, str]:
 def parse_proxy(url: str) -> ProxyAddress:
     """Take a proxy's URL apart.
 
-    Errors: ValueError naming the fault, without the URL (it may hold a password).
+    Errors: RelayError naming the fault, without the URL (it may hold a password).
     """
     scheme, authority, _ = _split(url, "proxy URL")
     if scheme not in _PROXY_PORTS:
-        raise ValueError("the proxy URL is none of http, https, socks5, socks5h")
+        raise RelayError(_unreadable("the proxy URL is none of http, https, socks5, socks5h"))
     credentials, _, authority = authority.rpartition("@")
     user, _, password = credentials.partition(":")
     host, port = _host_and_port(authority, _PROXY_PORTS[scheme])
@@ -113,20 +114,22 @@ def parse_proxy(url: str) -> ProxyAddress:
 
 def _split(url: str, name: str) -> tuple[str, str, str]:
     if _FORBIDDEN.search(url):
-        raise ValueError(f"the {name} holds a blank, a control character or a backslash")
+        raise RelayError(
+            _unreadable(f"the {name} holds a blank, a control character or a backslash")
+        )
     parts = _URL.match(url)
     if parts is None:
-        raise ValueError(f"the {name} has no scheme and host")
+        raise RelayError(_unreadable(f"the {name} has no scheme and host"))
     return parts["scheme"].lower(), parts["authority"], parts["target"]
 
 
 def _host_and_port(authority: str, default_port: int) -> tuple[str, int]:
     parts = _AUTHORITY.fullmatch(authority)
     if parts is None:
-        raise ValueError("the URL's host and port cannot be read")
+        raise RelayError(_unreadable("the URL's host and port cannot be read"))
     port = int(parts["port"] or default_port)
     if not 0 < port < 65536:
-        raise ValueError("the URL's port is out of range")
+        raise RelayError(_unreadable("the URL's port is out of range"))
     return _host(parts["host"]), port
 
 
@@ -135,18 +138,20 @@ def _host(text: str) -> str:
         try:
             address = IPv6Address(text[1:-1])
         except AddressValueError:
-            raise ValueError("the URL's host is not an IPv6 address") from None
+            raise RelayError(_unreadable("the URL's host is not an IPv6 address")) from None
         if address.scope_id is not None:
-            raise ValueError("the URL's host has a zone, which means something on one machine only")
+            raise RelayError(
+                _unreadable("the URL's host has a zone, which means something on one machine only")
+            )
         return str(address)
     if not text.isascii():
         try:
             text = text.encode("idna").decode("ascii")
         except UnicodeError:
-            raise ValueError("the URL's host is not a name") from None
+            raise RelayError(_unreadable("the URL's host is not a name")) from None
     host = text.lower()
     if not _HOST.fullmatch(host):
-        raise ValueError("the URL's host is not a name")
+        raise RelayError(_unreadable("the URL's host is not a name"))
     return host
 
 
@@ -212,6 +217,10 @@ def _line(name: Text, value: Text) -> bytes:
 def _shown(name: Text) -> str:
     text = name.decode("latin-1") if isinstance(name, bytes) else name
     return ascii(text[:64])
+
+
+def _unreadable(fault: str) -> Failure:
+    return unreachable("invalid_url", fault)
 
 
 def _not_allowed(what: str) -> Failure:
