@@ -12,9 +12,11 @@ from headgate.relay.call import Call
 HELLO = [{"role": "user", "content": "hello"}]
 
 
-def call(body: dict[str, Any] | None = None, **changes: Any) -> Call:
+def call(body: dict[str, Any] | bytes | None = None, **changes: Any) -> Call:
     """Make a call from a body; without one, a chat request that says hello."""
-    sent = msgspec.json.encode({"model": "gpt", "messages": HELLO} if body is None else body)
+    if body is None:
+        body = {"model": "gpt", "messages": HELLO}
+    sent = body if isinstance(body, bytes) else msgspec.json.encode(body)
     facts: dict[str, Any] = {
         "request_id": "r1",
         "operation": Operation.CHAT,

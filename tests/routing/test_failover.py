@@ -6,7 +6,7 @@ from random import Random
 from headgate.base.failure import Failure, FailureKind
 from headgate.routing.credentials import CredentialPool
 from headgate.routing.failover import Failover
-from headgate.routing.health import Health
+from headgate.routing.health import Health, Rest
 from headgate.snapshot.facts import Offer, RateLimit, Window
 from tests.facts import channel, offer
 
@@ -62,3 +62,11 @@ def test_limited_keys_are_named_as_the_reason() -> None:
     assert failover.refusal is not None
     assert failover.refusal.retry_after_s == 40.0
     assert failover.refusal.http_status == 429
+
+
+def test_attempt_on_offers_that_rest_says_so() -> None:
+    rest = Rest(60.0, "500 upstream_error")
+    pool = CredentialPool(Health(), Random(1))
+    attempt = Failover([A], pool, rest=rest).next(0.0)
+    assert attempt is not None
+    assert attempt.rest is rest

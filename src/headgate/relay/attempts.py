@@ -26,7 +26,7 @@ class Attempts:
         self._key = key
         self._plan = plan
         self._stages = stages
-        self._failover = Failover(plan.offers, stages.credentials, key.max_attempts)
+        self._failover = Failover(plan.offers, stages.credentials, key.max_attempts, plan.rest)
         self._was_resting = False  # some attempt was made although its channel or key rests
 
     async def first_answer(self) -> Answer:
@@ -101,7 +101,7 @@ class Attempts:
             return RelayError(self._about_all(refusal or _nothing_tried()))
         if not last.rule.retry or self._key.max_attempts == 1:
             return RelayError(msgspec.structs.replace(last, attempts=self._lines()))
-        if refusal is not None or self._plan.rest is not None or self._was_resting:
+        if refusal is not None or self._was_resting:
             # Users match this text, and want the cause; so both.
             exhausted = refusal or _all_resting(last)
             message = f"{exhausted.message} Last upstream error: {last.message}"

@@ -31,13 +31,18 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failover:
-    """Hands out attempts one by one. One per request."""
+    """Hands out attempts one by one. One per request. `rest`: the offers rest, all of them."""
 
     def __init__(
-        self, offers: Sequence[Offer], pool: CredentialPool, max_attempts: int | None = None
+        self,
+        offers: Sequence[Offer],
+        pool: CredentialPool,
+        max_attempts: int | None = None,
+        rest: Rest | None = None,
     ) -> None:
         self._ring = deque(offers)
         self._pool = pool
+        self._rest = rest
         self._left = MOST_ATTEMPTS if max_attempts is None else min(max_attempts, MOST_ATTEMPTS)
         self._tried: dict[str, set[str]] = {}
         self.refusal: Failure | None = None  # why an offer was passed over without an attempt
@@ -54,7 +59,8 @@ class Failover:
                 self._left -= 1
                 tried.add(chosen.credential.label)
                 self._ring.append(offer)
-                return Attempt(offer=offer, credential=chosen.credential, rest=chosen.rest)
+                rest = chosen.rest or self._rest
+                return Attempt(offer=offer, credential=chosen.credential, rest=rest)
             self._note(chosen)
         return None
 
