@@ -148,7 +148,7 @@ def test_tool_calls_have_no_place_in_a_text() -> None:
         "text": "",
         "index": 0,
         "logprobs": None,
-        "finish_reason": "tool_calls",
+        "finish_reason": "stop",
     }
 
 

@@ -24,7 +24,7 @@ from headgate.dialects.openai_chat.usage import encode_usage
 from headgate.dialects.openai_chat.wire import decode_object
 from headgate.ir.events import Ended, Event, Failed, Finished, PartDelta, PartStarted, Started
 from headgate.ir.loss import Losses
-from headgate.ir.reply import Choice, Reply
+from headgate.ir.reply import Choice, Finish, Reply
 from headgate.ir.request import ChatRequest, Json, Refusal, Text, Turn
 
 NAME = "openai_completions"
@@ -134,8 +134,13 @@ def _encode_choice(choice: Choice) -> Json:
         "text": "".join(texts),
         "index": choice.index,
         "logprobs": _Offsets().legacy(choice.logprobs),
-        "finish_reason": finish_word(choice.finish),
+        "finish_reason": _finish_word(choice.finish),
     }
+
+
+def _finish_word(finish: Finish) -> str:
+    """Write a finish reason; a text knows no tool calls."""
+    return "stop" if finish.reason == "tool_calls" else finish_word(finish)
 
 
 class _Offsets:
@@ -182,7 +187,7 @@ class CompletionEncoder:
             case Started():
                 self._begin(event)
             case Finished():
-                word = finish_word(event.finish)
+                word = _finish_word(event.finish)
                 choice = {"text": "", "index": event.choice, "logprobs": None}
                 return self._chunk([{**choice, "finish_reason": word}])
             case Ended():
