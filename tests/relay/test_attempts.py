@@ -4,18 +4,13 @@ import pytest
 
 from headgate.base.clock import ManualClock
 from headgate.base.failure import Failure, FailureKind, RelayError
-from headgate.dialects.dialect import ReplyContext
 from headgate.providers.provider import Operation
-from headgate.relay.answer import Answer, Questioner
-from headgate.relay.attempts import Attempts
-from headgate.relay.call import Call
-from headgate.relay.need import need_of
+from headgate.relay.answer import Answer
 from headgate.relay.stages import Stages
-from headgate.relay.upstream_body import Translation
 from headgate.snapshot.facts import Endpoint, Key, LossPolicy, RateLimit, Settings, Timeouts, Window
 from tests.calls import HELLO, call
 from tests.facts import channel, key, offer
-from tests.relay.upstreams import DOWN, FakePool, refused, reply, stages
+from tests.relay.upstreams import DOWN, FakePool, attempts, refused, reply, stages
 
 A, B, C = offer("a"), offer("b"), offer("c")
 MANY = offer(channel("m", ["secret-one", "secret-two", "secret-three"], cooldown_s=0.0))
@@ -29,20 +24,6 @@ CLAUDE = offer(
         },
     )
 )
-
-
-def attempts(of: Key, joined: Stages, asked: Call | None = None) -> Attempts:
-    asked = asked or call()
-    plan = joined.router.plan(of, need_of(asked, of), joined.clock.monotonic_s())
-    questioner = Questioner(
-        call=asked,
-        translation=Translation(asked),
-        pool=joined.client,
-        settings=joined.facts().settings,
-        context=ReplyContext(model="gpt", reply_id="r1", created=1),
-        policy=of.on_loss,
-    )
-    return Attempts(questioner, of, plan, joined)
 
 
 async def answered(of: Key, pool: FakePool, joined: Stages | None = None) -> Answer:

@@ -14,7 +14,13 @@ from headgate.admission.counters import MemoryCounters
 from headgate.admission.key_directory import SnapshotKeys
 from headgate.base.clock import ManualClock
 from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.dialects.dialect import ReplyContext
+from headgate.relay.answer import Questioner
+from headgate.relay.attempts import Attempts
+from headgate.relay.call import Call
+from headgate.relay.need import need_of
 from headgate.relay.stages import Stages
+from headgate.relay.upstream_body import Translation
 from headgate.routing.credentials import CredentialPool
 from headgate.routing.health import Health
 from headgate.routing.plan import Router
@@ -23,6 +29,7 @@ from headgate.settlement.usage_record import UsageRecord
 from headgate.snapshot.facts import Key, Settings, Snapshot, Timeouts
 from headgate.upstream.client_pool import ClientPool
 from headgate.upstream.http1 import HttpRequest
+from tests.calls import call
 
 DOWN = Failure(kind=FailureKind.UPSTREAM_UNREACHABLE, message="Unable to connect to service")
 CUT = Failure(kind=FailureKind.UPSTREAM_INTERRUPTED, message="Connection closed unexpectedly")
@@ -140,6 +147,21 @@ def stages(
         client=cast(ClientPool, pool),
         sink=records or Records(),
     )
+
+
+def attempts(of: Key, joined: Stages, asked: Call | None = None) -> Attempts:
+    """Plan a request, and be ready to try it."""
+    asked = asked or call()
+    plan = joined.router.plan(of, need_of(asked, of), joined.clock.monotonic_s())
+    questioner = Questioner(
+        call=asked,
+        translation=Translation(asked),
+        pool=joined.client,
+        settings=joined.facts().settings,
+        context=ReplyContext(model="gpt", reply_id="r1", created=1),
+        policy=of.on_loss,
+    )
+    return Attempts(questioner, of, plan, joined)
 
 
 def reply(text: str = "hello", **changes: Any) -> FakeResponse:
