@@ -28,13 +28,13 @@ def chunks(dialect: Dialect, reply: Reply) -> list[bytes]:
 
 
 def known_to_the_sdk(reply: Reply) -> Reply:
-    """Leave out what the SDK's types do not know: custom calls in streams, made-up logprobs."""
+    """Leave out what the SDK's types do not know: custom calls in streams, made-up words."""
     choices = []
     for choice in reply.choices:
         parts = [part for part in choice.parts if not (isinstance(part, ToolCall) and part.custom)]
         bare = structs.replace(choice, parts=tuple(parts), logprobs=None)
         choices.append(bare)
-    return structs.replace(reply, choices=tuple(choices))
+    return structs.replace(reply, choices=tuple(choices), service_tier=None)
 
 
 @given(replies())
