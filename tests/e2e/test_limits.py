@@ -148,6 +148,5 @@ async def test_case_103_moderation(bench: Bench) -> None:
     assert reply.status == 400
     assert reply.error == "Content did not pass the moral check, please modify and try again."
     paths = [request.path for request in bench.lab.requests]
-    assert [path.rpartition("/")[2] for path in paths] == ["moderations", "completions"] + [
-        "moderations"
-    ]
+    asked = [path.rpartition("/")[2] for path in paths]
+    assert asked == ["moderations", "completions", "moderations"]

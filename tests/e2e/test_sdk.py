@@ -57,7 +57,7 @@ async def test_tool_loop(bench: Bench, model: str, stream: bool) -> None:
                 model=model, messages=messages, tools=tools
             ) as events:
                 completion = await events.get_final_completion()
-            message = completion.choices[0].message
+            message: Any = completion.choices[0].message
         else:
             reply = await sdk.chat.completions.create(model=model, messages=messages, tools=tools)
             message = reply.choices[0].message
