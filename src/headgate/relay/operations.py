@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from headgate.dialects.embeddings import EMBEDDINGS
+from headgate.dialects.moderations import flagged
 from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.ir.usage import Usage
 from headgate.providers.provider import Operation
@@ -38,4 +39,5 @@ def answer_of(call: Call, offer: Offer, dialect: str, data: bytes) -> tuple[byte
     """
     if call.operation is Operation.EMBEDDINGS:
         return EMBEDDINGS[dialect].decode_reply(data, call.fields, offer.alias)
+    flagged(data)  # raises when there is no verdict in it
     return data, OPENAI_CHAT.read_usage(data)

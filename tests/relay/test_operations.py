@@ -1,0 +1,71 @@
+"""Embeddings and moderations: one reply, and no chat in it (`uni-api.md` 6.2, case 91)."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from headgate.base.failure import FailureKind, RelayError
+from headgate.ir.usage import Usage
+from headgate.providers.provider import Operation
+from headgate.relay.call import Call
+from headgate.relay.operations import answer_of, body_of
+from headgate.snapshot.facts import Override
+from tests.calls import call
+from tests.facts import offer
+
+OF = offer("a", "embed-up", alias="embed")
+EMBEDDINGS = b'{"data":[{"index":0,"embedding":[0.5]}],"usage":{"prompt_tokens":3}}'
+
+
+def asking(operation: Operation, **body: Any) -> Call:
+    return call({"model": "embed", "input": "text"} | body, operation=operation)
+
+
+def test_embeddings_are_asked_for_as_floats_unless_the_caller_says_else() -> None:
+    body = body_of(asking(Operation.EMBEDDINGS, dimensions=8), OF, "openai_chat")
+    assert msgspec.json.decode(body.data) == {
+        "model": "embed-up",
+        "input": "text",
+        "dimensions": 8,
+        "encoding_format": "float",
+    }
+    packed = asking(Operation.EMBEDDINGS, encoding_format="base64")
+    sent = msgspec.json.decode(body_of(packed, OF, "openai_chat").data)
+    assert sent["encoding_format"] == "base64"
+
+
+def test_embeddings_may_come_from_gemini() -> None:
+    sent = msgspec.json.decode(body_of(asking(Operation.EMBEDDINGS), OF, "gemini").data)
+    assert sent["requests"][0]["content"] == {"parts": [{"text": "text"}]}
+
+
+def test_moderations_keep_their_fields() -> None:
+    body = body_of(asking(Operation.MODERATIONS, extra=1), OF, "openai_chat")
+    assert msgspec.json.decode(body.data) == {"model": "embed-up", "input": "text", "extra": 1}
+
+
+def test_operators_overrides_win() -> None:
+    of = offer("a", overrides=(Override(values={"dimensions": 4}),))
+    body = body_of(asking(Operation.EMBEDDINGS, dimensions=8), of, "openai_chat")
+    assert msgspec.json.decode(body.data)["dimensions"] == 4
+
+
+def test_usage_is_read_from_the_reply() -> None:
+    answer = answer_of(asking(Operation.EMBEDDINGS), OF, "openai_chat", EMBEDDINGS)
+    assert answer == (EMBEDDINGS, Usage(input=3))
+
+
+def test_verdict_is_passed_on_as_it_came() -> None:
+    verdict = b'{"results": [{"flagged": true, "categories": {"x": true}}]}'
+    asked = asking(Operation.MODERATIONS)
+    assert answer_of(asked, OF, "openai_chat", verdict)[0] == verdict
+
+
+@pytest.mark.parametrize("operation", [Operation.EMBEDDINGS, Operation.MODERATIONS])
+@pytest.mark.parametrize("data", [b"", b"<html>", b"{}", b'{"error":{"message":"no"}}'])
+def test_what_is_no_reply_is_a_failure(operation: Operation, data: bytes) -> None:
+    with pytest.raises(RelayError) as failed:
+        answer_of(asking(operation), OF, "openai_chat", data)
+    assert failed.value.failure.rule.retry
+    assert failed.value.failure.kind is not FailureKind.INTERNAL
