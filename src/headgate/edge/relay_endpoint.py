@@ -17,6 +17,7 @@ from headgate.ir.loss import Loss
 from headgate.providers.provider import Operation
 from headgate.relay.call import Call, asks_for_usage, flag_field, text_field
 from headgate.relay.exchange import Exchange, cut_short
+from headgate.relay.operations import PLAIN
 from headgate.relay.relay import relay
 from headgate.relay.stages import Stages
 from headgate.snapshot.facts import LossPolicy
@@ -60,7 +61,7 @@ class RelayEndpoint:
 
     def _call(self, request: Request) -> Call:
         fields = decode_fields(request.body)
-        stream = flag_field(fields, "stream")
+        stream = self._operation not in PLAIN and flag_field(fields, "stream")
         return Call(
             request_id=request.request_id,
             operation=self._operation,
