@@ -503,6 +503,36 @@ async def test_caller_who_leaves_behind_a_complete_answer_cancels_nothing() -> N
             await noted.wait()
 
 
+class DeadTransport(asyncio.Transport):
+    """A transport whose other side is gone before anything could be written."""
+
+    def write(self, data: bytes) -> None:
+        raise AssertionError("nobody is there")
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Nothing to bound."""
+
+    def is_closing(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """Closed already."""
+
+
+async def test_caller_who_leaves_before_its_task_has_begun_leaves_nothing_behind() -> None:
+    """A task that is cancelled before its first step runs no `finally`."""
+    watched = Watched()
+    async with serving(get("/wait", watched)) as place:
+        connection = place.server.connect()
+        connection.connection_made(DeadTransport())
+        connection.data_received(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+        connection.connection_lost(None)
+        assert place.server.connection_count == 1
+        await asyncio.sleep(0)
+        assert place.server.connection_count == 0
+    assert not watched.started.is_set()
+
+
 # ---------------------------------------------------------------- callers who do not keep up
 
 

@@ -30,7 +30,6 @@ class Head(msgspec.Struct, kw_only=True, eq=False):
     keep_alive: bool
     http_1_0: bool
     length: int  # of the body, as declared; 0 when chunked
-    chunked: bool
     wants_continue: bool
 
 

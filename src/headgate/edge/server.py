@@ -115,20 +115,19 @@ class Server:
         self._lifespan = self._config.lifespan_class(self._config)
         await self._lifespan.startup()
         loop = asyncio.get_running_loop()
-
-        def connect() -> HeadgateProtocol:
-            return HeadgateProtocol(
-                self._shared, self._config, self._state, self._lifespan.state, loop
-            )
-
         try:
-            self._listener = await loop.create_server(connect, host, port, backlog=_BACKLOG)
+            self._listener = await loop.create_server(self.connect, host, port, backlog=_BACKLOG)
         except (OSError, UnicodeError) as error:
             await self._lifespan.shutdown()
             raise CannotListen(f"cannot listen on {host}:{port}: {_reason(error)}") from None
         self._tick()
         taken = self._listener.sockets[0].getsockname()[1]
         return f"http://[{host}]:{taken}" if ":" in host else f"http://{host}:{taken}"
+
+    def connect(self) -> HeadgateProtocol:
+        """Make the protocol of a new connection."""
+        loop = asyncio.get_running_loop()
+        return HeadgateProtocol(self._shared, self._config, self._state, self._lifespan.state, loop)
 
     async def stop(self, force: asyncio.Event) -> None:
         """Close the door, wait for who is inside, then cut; `force` ends each wait."""
