@@ -24,3 +24,8 @@ def test_a_bad_configuration_says_every_error_and_exits_1() -> None:
         "2 errors: this configuration cannot be used",
         1,
     )
+
+
+def test_a_single_error_is_a_single_line() -> None:
+    result = [ConfigError("api.yaml", "", "no such file or directory")]
+    assert report(result) == ("error: api.yaml: no such file or directory", 1)

@@ -173,3 +173,17 @@ def test_config_url_may_be_a_path(tmp_path: Path, written: str) -> None:
 def test_nothing_at_all_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"no api\.yaml here and CONFIG_URL is not set"):
         find_source(None, EnvironmentSettings(), tmp_path)
+
+
+def test_a_file_that_is_empty_or_a_folder_is_not_called_absent(tmp_path: Path) -> None:
+    # Docker makes a folder of a file that is mounted but not there.
+    (tmp_path / "api.yaml").mkdir()
+    (tmp_path / "empty.yaml").touch()
+    for name in ("", "empty.yaml"):
+        found = find_source(None, EnvironmentSettings(config_path=name), tmp_path)
+        assert found.name == str(tmp_path / (name or "api.yaml"))
+
+
+def test_a_file_that_is_absent_is_named_as_it_was_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"no conf/my\.yaml here"):
+        find_source(None, EnvironmentSettings(config_path="conf/my.yaml"), tmp_path)

@@ -19,7 +19,8 @@ def report(result: Snapshot | list[ConfigError]) -> tuple[str, int]:
         lines.append(f"ok: {', '.join(found)}; {_counted(len(result.warnings), 'warning')}")
         return "\n".join(lines), 0
     lines = [f"error: {error}" for error in result]
-    lines.append(f"{_counted(len(result), 'error')}: this configuration cannot be used")
+    if len(lines) > 1:
+        lines.append(f"{_counted(len(result), 'error')}: this configuration cannot be used")
     return "\n".join(lines), 1
 
 

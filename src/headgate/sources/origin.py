@@ -123,14 +123,16 @@ def find_source(wanted: str | None, settings: EnvironmentSettings, folder: Path)
     """
     if wanted:
         return _source(wanted, settings, folder)
-    path = folder / (settings.config_path or _DEFAULT_FILE)
+    name = settings.config_path or _DEFAULT_FILE
+    path = folder / name
     if path.is_file() and path.stat().st_size > 0:
         return FileSource(path)
     if settings.config_url:
         return _source(settings.config_url, settings, folder)
+    if path.exists():  # empty, or a folder: reading it says so
+        return FileSource(path)
     raise SourceError(
-        f"there is no {path.name} here and CONFIG_URL is not set: write one, or name one with "
-        "--config"
+        f"there is no {name} here and CONFIG_URL is not set: write one, or name one with --config"
     )
 
 
