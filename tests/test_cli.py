@@ -216,6 +216,8 @@ def test_a_variable_that_cannot_be_used_is_one_clear_line(
         ("serve --port -1", "'-1' is no port"),
         ("serve --log xml", "invalid choice: 'xml'"),
         ("serve --body-limit much", "write a number of bytes"),
+        ("serve --drain long", "'long': write a number of seconds"),
+        ("serve --drain -1", "write a number of seconds, 0 or more"),
         ("serve --nonsense", "unrecognized arguments: --nonsense"),
         ("check", "required: FILE|URL"),
         ("lab --port 1.5", "'1.5' is no port"),

@@ -9,17 +9,20 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from headgate import __version__
 
 if TYPE_CHECKING:
     from headgate.app import GatewaySettings
 
+T = TypeVar("T")
+
 _HIGHEST_PORT = 65_535
 _BODY_LIMIT = 64 * 1024 * 1024
+_DRAIN_S = 30.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,6 +80,13 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
         help="largest request body, as sent and as unpacked; default: 64MiB",
     )
     parser.add_argument(
+        "--drain",
+        type=_seconds,
+        default=_DRAIN_S,
+        metavar="SECONDS",
+        help="how long a stop lets answers under way finish; default: 30",
+    )
+    parser.add_argument(
         "--log",
         choices=("text", "json", "off"),
         help="a line per request; default: text on a terminal, else json",
@@ -130,6 +140,7 @@ def _settings(options: argparse.Namespace) -> GatewaySettings:
         host=options.host,
         port=options.port,
         log=options.log or ("text" if sys.stdout.isatty() else "json"),
+        drain_s=options.drain,
         limits=Limits(body_bytes=options.body_limit),
         warn=_warn,
     )
@@ -143,10 +154,23 @@ def _port(text: str) -> int:
 
 def _size(text: str) -> int:
     """Read a number of bytes: 64MiB, 20MB, 1000."""
-    from headgate.sources.scalars import UnreadableError, size  # noqa: PLC0415 - see _serve
+    from headgate.sources.scalars import size  # noqa: PLC0415 - see _serve
+
+    return _read(size, text)
+
+
+def _seconds(text: str) -> float:
+    """Read a time: 30, 0.5."""
+    from headgate.sources.scalars import seconds  # noqa: PLC0415 - see _serve
+
+    return _read(seconds, text)
+
+
+def _read(read: Callable[[str], T], text: str) -> T:
+    from headgate.sources.scalars import UnreadableError  # noqa: PLC0415 - see _serve
 
     try:
-        return size(text)
+        return read(text)
     except UnreadableError as problem:
         raise argparse.ArgumentTypeError(f"{text!r}: {problem}") from None
 
