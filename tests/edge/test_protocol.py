@@ -506,7 +506,7 @@ async def test_caller_who_leaves_behind_a_complete_answer_cancels_nothing() -> N
 class DeadTransport(asyncio.Transport):
     """A transport whose other side is gone before anything could be written."""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         raise AssertionError("nobody is there")
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import sys
@@ -27,7 +28,7 @@ async def stopped(place: Place, force: asyncio.Event | None = None) -> float:
     """Stop the server; how long it took."""
     loop = asyncio.get_running_loop()
     before_s = loop.time()
-    await place.server.stop(force or asyncio.Event())
+    await place.server.stop(force)
     return loop.time() - before_s
 
 
@@ -76,6 +77,14 @@ async def test_port_in_use_is_one_clear_line() -> None:
         server = Server(Site([ECHO]), None, ServerSettings(port=port))
         with pytest.raises(CannotListen, match="another program is listening there"):
             await server.start()
+
+
+async def test_all_descriptors_that_are_allowed_can_be_used() -> None:
+    """F-C9."""
+    async with stopping(Watched()) as place:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        await stopped(place)
+    assert soft == hard
 
 
 # ---------------------------------------------------------------- stopping

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -120,6 +121,7 @@ class Server:
         except (OSError, UnicodeError) as error:
             await self._lifespan.shutdown()
             raise CannotListen(f"cannot listen on {host}:{port}: {_reason(error)}") from None
+        _raise_descriptor_limit()
         self._tick()
         taken = self._listener.sockets[0].getsockname()[1]
         return f"http://[{host}]:{taken}" if ":" in host else f"http://{host}:{taken}"
@@ -129,9 +131,9 @@ class Server:
         loop = asyncio.get_running_loop()
         return HeadgateProtocol(self._shared, self._config, self._state, self._lifespan.state, loop)
 
-    async def stop(self, force: asyncio.Event) -> None:
-        """Close the door, wait for who is inside, then cut; `force` ends each wait."""
-        shared = self._shared
+    async def stop(self, force: asyncio.Event | None = None) -> None:
+        """Close the door, wait for who is inside, then cut; `force` ends the wait."""
+        shared, force = self._shared, force or asyncio.Event()
         shared.draining = True
         if self._listener is not None:
             self._listener.close()
@@ -145,23 +147,21 @@ class Server:
         for task in list(self._state.tasks):
             task.cancel()
         grace_s = _FORCED_GRACE_S if force.is_set() else self._settings.cut_grace_s
-        await self._until_empty(grace_s, None)
+        await self._until_empty(grace_s)
         for connection in list(shared.connections):
             connection.kill()
-        await self._until_empty(_ABORT_S, None)
+        await self._until_empty(_ABORT_S)
         if self._ticker is not None:
             self._ticker.cancel()
         await self._lifespan.shutdown()
 
-    async def _until_empty(self, seconds: float, force: asyncio.Event | None) -> None:
-        waits = [asyncio.ensure_future(self._shared.empty.wait())]
-        if force is not None:
-            waits.append(asyncio.ensure_future(force.wait()))
+    async def _until_empty(self, seconds: float, force: asyncio.Event | None = None) -> None:
+        events = [self._shared.empty] if force is None else [self._shared.empty, force]
+        waits = [asyncio.create_task(event.wait()) for event in events]
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
-            with suppress(asyncio.CancelledError):
-                await wait
+        await asyncio.wait(waits)
 
     def _tick(self) -> None:
         self._shared.tell_time()
@@ -170,6 +170,13 @@ class Server:
 
 async def _no_app(_scope: object, _receive: object, _send: object) -> None:
     """Never called: without an ASGI app the site answers everything."""
+
+
+def _raise_descriptor_limit() -> None:
+    """Two descriptors for each request soon exceed the usual soft limit of 1,024 (F-C9)."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # macOS calls a limit "infinite" and then refuses it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _reason(error: Exception) -> str:
