@@ -31,9 +31,7 @@ class ModelsEndpoint:
             answer = self._listed(key) if wanted is None else self._one(key, wanted)
             status, headers, body = 200, _JSON, msgspec.json.encode(answer)
         except RelayError as error:
-            status, headers, body = failure_answer(
-                error.failure, request.request_id, "openai_chat"
-            )
+            status, headers, body = failure_answer(error.failure, request.request_id, "openai_chat")
         responder.start(status, headers, len(body))
         responder.send(body)
         responder.end()
