@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
-import sys
 from collections.abc import Callable, Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -40,13 +40,14 @@ from headgate.sources.check import report
 from headgate.sources.environment import EnvironmentSettings, read_environment
 from headgate.sources.origin import SourceError, find_source
 from headgate.sources.watch import Listener, Surroundings, Watch
-from headgate.telemetry.log_lines import LogLines, NoLog
+from headgate.telemetry.log_lines import LogLines, NoLog, writer_to
 from headgate.upstream.client_pool import ClientPool
 from headgate.upstream.http1 import HttpRequest, parse_url
 
 Say = Callable[[str], None]
 LogForm = Literal["text", "json", "off"]
 
+_STDOUT = 1
 _DISCOVERY = Timeouts(connect_s=5.0, first_byte_s=15.0, idle_s=15.0, total_s=30.0)
 _MOST_LISTING_BYTES = 16 * 1024 * 1024
 _RESTART_S = 5.0
@@ -262,6 +263,7 @@ async def _run(settings: GatewaySettings, ready: Callable[[Gateway, str], None])
     gateway = _made(settings)
     try:
         await gateway.load()
+        _spare_the_collector()
         return await gateway.serve(lambda url: ready(gateway, url))
     finally:
         await gateway.close()
@@ -300,8 +302,19 @@ def _made(settings: GatewaySettings) -> Gateway:
     return Gateway(settings, outer)
 
 
+def _spare_the_collector() -> None:
+    """Keep the garbage collector from walking what lives as long as the process.
+
+    Requests leave few cycles behind, so it need not look for them every few requests either: it
+    took up to a tenth of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 def _log_lines(form: LogForm) -> LogLines:
-    return LogLines(sys.stdout, as_json=form == "json")
+    return LogLines(writer_to(_STDOUT), as_json=form == "json")
 
 
 def _welcome(url: str) -> str:

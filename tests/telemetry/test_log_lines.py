@@ -1,6 +1,7 @@
 """Log lines never hold up a request, are never forged, and are all written in the end (S-72)."""
 
 import io
+import os
 import threading
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from headgate.ir.usage import Usage
 from headgate.settlement.usage_record import AttemptRecord, UsageRecord
 from headgate.telemetry import log_lines
-from headgate.telemetry.log_lines import LogLines, NoLog, json_line, text_line
+from headgate.telemetry.log_lines import LogLines, NoLog, json_line, text_line, writer_to
 
 FORGED = "gpt\n12:00:00 200 chat gpt \x1b[31m\u202e\u2028\r\x00"
 
@@ -62,7 +63,7 @@ class Broken(io.StringIO):
 
 async def test_close_writes_what_is_left() -> None:
     stream = io.StringIO()
-    log = LogLines(stream, as_json=False)
+    log = LogLines(stream.write, as_json=False)
     for number in range(3):
         await log.record(record(request_id=f"r{number}"))
     log.close()
@@ -71,7 +72,7 @@ async def test_close_writes_what_is_left() -> None:
 
 async def test_reader_that_is_away_holds_nobody_up_and_costs_a_bounded_memory() -> None:
     stream = Jammed()
-    log = LogLines(stream, as_json=False)
+    log = LogLines(stream.write, as_json=False)
     await log.record(record())
     assert stream.reached.wait(5.0)
     most = log_lines._MOST_WAITING
@@ -86,12 +87,31 @@ async def test_reader_that_is_away_holds_nobody_up_and_costs_a_bounded_memory() 
 
 async def test_broken_stream_does_not_end_the_log() -> None:
     stream = Broken()
-    log = LogLines(stream, as_json=False)
+    log = LogLines(stream.write, as_json=False)
     await log.record(record(request_id="lost"))
     assert stream.failed.wait(5.0)
     await log.record(record(request_id="kept"))
     log.close()
     assert stream.getvalue().endswith("kept\n")
+
+
+def test_writer_writes_all_of_it_however_little_is_taken_at_once() -> None:
+    reading, writing = os.pipe()
+    text = "ä" * 200_000 + "\n"  # more than a pipe holds
+    thread = threading.Thread(target=writer_to(writing), args=(text,))
+    with os.fdopen(reading, encoding="utf-8") as pipe:
+        thread.start()
+        assert pipe.readline() == text
+        thread.join()
+        os.close(writing)
+
+
+def test_writer_to_a_closed_pipe_fails_as_the_log_expects() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with pytest.raises(BrokenPipeError):
+        writer_to(writing)("x")
+    os.close(writing)
 
 
 async def test_no_log_takes_records_and_forgets_them() -> None:

@@ -1,4 +1,4 @@
-"""Usage records as lines on a stream, written by a thread of their own.
+"""Usage records as lines of text, written by a thread of their own.
 
 A terminal or pipe that does not read must never hold up a request, so records wait in a bounded
 queue; when it is full the oldest are dropped, and the next line says how many.
@@ -6,11 +6,12 @@ queue; when it is full the oldest are dropped, and the next line says how many.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TextIO
 
 import msgspec
 
@@ -19,12 +20,14 @@ from headgate.settlement.usage_record import UsageRecord
 _MOST_WAITING = 50_000
 _PERIOD_S = 0.2
 
+Write = Callable[[str], object]
+
 
 class LogLines:
     """A `UsageSink`. Call `close()` to write what is left and end the thread."""
 
-    def __init__(self, stream: TextIO, *, as_json: bool) -> None:
-        self._stream = stream
+    def __init__(self, write: Write, *, as_json: bool) -> None:
+        self._write = write
         self._written = json_line if as_json else text_line
         self._waiting: deque[UsageRecord] = deque(maxlen=_MOST_WAITING)
         self._lost = 0
@@ -60,8 +63,7 @@ class LogLines:
         if lines:
             # A closed pipe or a full disk costs these lines, never the thread.
             with suppress(OSError, ValueError):
-                self._stream.write("".join(lines))
-                self._stream.flush()
+                self._write("".join(lines))
 
 
 class NoLog:
@@ -72,6 +74,21 @@ class NoLog:
 
     def close(self) -> None:
         """Nothing is left."""
+
+
+def writer_to(descriptor: int) -> Write:
+    """Write straight to a file descriptor.
+
+    Where nobody reads, the thread stays in its write. Inside `sys.stdout` it would hold the lock
+    that the interpreter needs at its end, and the process would abort.
+    """
+
+    def write(text: str) -> None:
+        data = text.encode("utf-8", "replace")
+        while data:
+            data = data[os.write(descriptor, data) :]
+
+    return write
 
 
 def json_line(record: UsageRecord) -> str:
