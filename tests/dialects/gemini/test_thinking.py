@@ -125,6 +125,7 @@ def test_an_image_model_of_the_third_generation_only_shows_its_thoughts() -> Non
     [
         (FLASH, "mine-think-2048", {"thinkingBudget": 2048, "includeThoughts": True}),
         (FLASH, "mine-think-0", {"thinkingBudget": 0}),
+        (FLASH, "mine-think-512-search", {"thinkingBudget": 512, "includeThoughts": True}),
         (PRO, "mine-think-64", {"thinkingBudget": 128, "includeThoughts": True}),
         (FLASH_3, "mine-minimal", {"thinkingLevel": "minimal", "includeThoughts": True}),
         (PRO_3, "mine-medium", {"thinkingLevel": "high", "includeThoughts": True}),

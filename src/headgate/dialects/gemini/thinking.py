@@ -36,7 +36,7 @@ _EFFORTS: dict[object, Effort] = {word: word for word in get_args(Effort)}
 _LEVEL_BUDGET = 32_768  # what a budget is measured by where only levels are known
 _ENUM_LEVELS = ("", "low", "high", "medium", "minimal")  # ThinkingLevel as numbers
 
-_THINK_SUFFIX = re.compile(r"-think-(\d{1,7})$")
+_THINK_SUFFIX = re.compile(r"-think-(\d{1,7})(?=-|$)")  # `-search` may follow
 _LEVEL_SUFFIX = re.compile(r"-(minimal|low|medium|high)$")
 
 
