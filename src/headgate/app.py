@@ -32,7 +32,7 @@ from headgate.relay.stages import Stages
 from headgate.routing.credentials import CredentialPool
 from headgate.routing.health import Health
 from headgate.routing.plan import Router
-from headgate.settlement.ledger import MemoryLedger
+from headgate.settlement.ledger import Ledger, MemoryLedger
 from headgate.settlement.usage_record import UsageSink
 from headgate.snapshot.document import ConfigError
 from headgate.snapshot.facts import Headers, Snapshot, Timeouts
@@ -91,7 +91,8 @@ class Gateway:
         self._snapshot: Snapshot | None = None
         self._client = ClientPool()
         self._log = NoLog() if settings.log == "off" else _log_lines(settings.log)
-        stages = stages_of(self._facts, self._client, self._log, clock)
+        ledger = MemoryLedger(enforces=not from_environment.disable_database)
+        stages = stages_of(self._facts, self._client, ledger, self._log, clock)
         self._site = Site([*routes_of(stages), *health_routes(self._readiness)])
         self._watching: asyncio.Task[None] | None = None
         self._server: Server | None = None
@@ -159,6 +160,9 @@ class Gateway:
         self._snapshot = snapshot
         for warning in snapshot.warnings:
             self._settings.warn(f"warning: {warning}")
+        has_credits = any(key.credits is not None for key in snapshot.keys.values())
+        if has_credits and self._from_environment.disable_database:
+            self._settings.warn("warning: DISABLE_DATABASE is set: credits are not enforced")
         if not is_first:
             self._settings.warn(f"{self.config} was read anew: version {snapshot.version} serves")
 
@@ -190,7 +194,11 @@ class Gateway:
 
 
 def stages_of(
-    facts: Callable[[], Snapshot], client: ClientPool, sink: UsageSink, clock: Clock
+    facts: Callable[[], Snapshot],
+    client: ClientPool,
+    ledger: Ledger,
+    sink: UsageSink,
+    clock: Clock,
 ) -> Stages:
     """Join the stages of YAML mode: everything in memory."""
     health = Health()
@@ -199,7 +207,7 @@ def stages_of(
         facts=facts,
         clock=clock,
         gate=Gate(SnapshotKeys(), MemoryCounters()),
-        ledger=MemoryLedger(),
+        ledger=ledger,
         router=Router(health, random),
         health=health,
         credentials=CredentialPool(health, random),

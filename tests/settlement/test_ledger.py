@@ -54,6 +54,10 @@ async def test_key_without_credits_is_not_held_to_any() -> None:
     assert await MemoryLedger().reserve(with_credits(None), "h1", PLENTY) is None
 
 
+async def test_ledger_that_enforces_nothing_holds_nobody_to_anything() -> None:
+    assert await MemoryLedger(enforces=False).reserve(with_credits(0), "h1", PLENTY) is None
+
+
 async def test_hold_is_what_the_request_may_cost() -> None:
     hold = await MemoryLedger().reserve(with_credits(100), "h1", NanoUsd(30))
     assert hold == Hold(hold_id="h1", account_id="key1", amount=NanoUsd(30))
