@@ -19,6 +19,7 @@ from tests.relay.upstreams import (
     DONE,
     SILENCE,
     WHOLE_STREAM,
+    Caller,
     FakePool,
     attempts,
     chunk,
@@ -57,10 +58,23 @@ async def opened(
 
 
 async def rest(exchange: Exchange) -> bytes:
-    pieces = []
-    while piece := await exchange.next():
-        pieces.append(piece)
-    return b"".join(pieces)
+    caller = Caller()
+    await exchange.write_to(caller)
+    return caller.text
+
+
+@asynccontextmanager
+async def watching(exchange: Exchange, pieces: int) -> AsyncIterator[Caller]:
+    """Write to a caller who has taken so many pieces, and who leaves in the end."""
+    caller = Caller()
+    writing = asyncio.ensure_future(exchange.write_to(caller))
+    try:
+        async with asyncio.timeout(5.0):
+            await caller.has(pieces)
+        yield caller
+    finally:
+        writing.cancel()
+        await asyncio.wait([writing])
 
 
 async def test_whole_reply_is_there_at_once() -> None:
@@ -79,7 +93,7 @@ async def test_stream_comes_in_pieces() -> None:
         assert exchange.completed
         assert exchange.usage == Usage(input=7, output=3)
         assert exchange.frames_out == len(WHOLE_STREAM)
-        assert await exchange.next() == b""
+        assert await rest(exchange) == b""
 
 
 async def test_whole_reply_is_written_as_the_stream_that_was_asked_for() -> None:
@@ -119,22 +133,20 @@ async def test_failure_within_the_first_bytes_is_not_waited_upon() -> None:
 
 async def test_nothing_is_open_after_a_caller_has_gone() -> None:
     answer = stream(chunk("hel"), SILENCE)
-    async with opened(FakePool(answer)) as exchange:
-        await exchange.next()
-        waiting = asyncio.ensure_future(exchange.next())
-        await asyncio.sleep(0)
-        waiting.cancel()
+    async with opened(FakePool(answer)) as exchange, watching(exchange, 1):
+        assert not exchange.completed
     assert not exchange.completed
-    left = stream(chunk("hel"), chunk("lo"))
-    async with opened(FakePool(left)) as exchange:
-        await exchange.next()
+    left = stream(chunk("hel"), SILENCE, chunk("lo"))
+    async with opened(FakePool(left)) as exchange, watching(exchange, 1):
+        pass
     assert left.aborted
 
 
 async def test_reply_that_was_seen_to_its_own_end_is_complete() -> None:
     # SDKs close at [DONE], before the upstream's body has ended.
-    async with opened(FakePool(stream(b"".join(WHOLE_STREAM), SILENCE))) as exchange:
-        assert DONE in await exchange.next()
+    answer = stream(b"".join(WHOLE_STREAM), SILENCE)
+    async with opened(FakePool(answer)) as exchange, watching(exchange, 1) as caller:
+        assert DONE in caller.text
         assert exchange.completed
 
 
@@ -167,17 +179,20 @@ async def test_heartbeats_come_each_interval_and_then_the_answer() -> None:
             return await super().send(request, timeouts)
 
     async with opened(Slow(stream()), keepalive_s=SOON_S) as exchange:
-        assert [await exchange.next() for _ in range(3)] == [KEEPALIVE] * 3
-        gone_on.set()
-        assert (await rest(exchange)).removeprefix(KEEPALIVE) == b"".join(WHOLE_STREAM)
+        async with watching(exchange, 3) as caller:
+            gone_on.set()
+            await caller.has(3 + len(WHOLE_STREAM))
+        assert caller.pieces[:3] == [KEEPALIVE] * 3
+        assert caller.text.replace(KEEPALIVE, b"") == b"".join(WHOLE_STREAM)
 
 
 async def test_first_heartbeat_has_been_waited_for_already() -> None:
     async with opened(FakePool(SILENCE), keepalive_s=SOON_S) as exchange:
-        first = exchange.next()
-        with pytest.raises(StopIteration) as given:  # it does not wait a second time
-            first.send(None)
-        assert given.value.value == KEEPALIVE
+        caller = Caller()
+        writing = exchange.write_to(caller)
+        writing.send(None)  # one step, without waiting a second time
+        assert caller.pieces == [KEEPALIVE]
+        writing.close()
 
 
 async def test_failure_after_a_heartbeat_is_an_error_event() -> None:
@@ -189,17 +204,19 @@ async def test_failure_after_a_heartbeat_is_an_error_event() -> None:
             raise RelayError(CUT)
 
     async with opened(Failing(), keepalive_s=SOON_S) as exchange:
-        assert await exchange.next() == KEEPALIVE
-        failing.set()
-        out = await rest(exchange)
-        assert b"Connection closed unexpectedly" in out
-        assert DONE not in out
+        async with watching(exchange, 1) as caller:
+            failing.set()
+            while caller.pieces[-1] == KEEPALIVE:
+                await caller.has(len(caller.pieces) + 1)
+        assert caller.pieces[0] == KEEPALIVE
+        assert b"Connection closed unexpectedly" in caller.text
+        assert DONE not in caller.text
         assert exchange.failure is not None
 
 
 async def test_caller_that_leaves_between_heartbeats_ends_the_attempt() -> None:
-    async with opened(FakePool(SILENCE), keepalive_s=SOON_S) as exchange:
-        await exchange.next()
+    async with opened(FakePool(SILENCE), keepalive_s=SOON_S) as exchange, watching(exchange, 1):
+        pass
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     assert tasks == set()
 
@@ -218,8 +235,30 @@ async def test_answer_that_comes_while_the_caller_leaves_is_let_go() -> None:
 
 async def test_stopping_gateway_says_so() -> None:
     async with opened(FakePool(stream(chunk("hel"), SILENCE))) as exchange:
-        await exchange.next()
+        async with watching(exchange, 1):
+            pass
         out = exchange.broken_off(cut_short())
         assert b"The gateway is stopping" in out
-        assert await exchange.next() == b""
+        assert await rest(exchange) == b""
         assert not exchange.completed
+
+
+async def test_stream_goes_no_faster_than_its_caller() -> None:
+    class Slow(Caller):
+        """Takes each piece only when it is waited for."""
+
+        drains = 0
+
+        def send(self, data: bytes) -> None:
+            super().send(data)
+            self.paused = True
+
+        async def drain(self) -> None:
+            self.drains += self.paused
+            self.paused = False
+
+    caller = Slow()
+    async with opened(FakePool(stream())) as exchange:
+        await exchange.write_to(caller)
+    assert caller.text == b"".join(WHOLE_STREAM)
+    assert caller.drains >= len(WHOLE_STREAM) - 1

@@ -10,7 +10,7 @@ from headgate.settlement.usage_record import UsageRecord
 from headgate.snapshot.facts import Key
 from tests.calls import HELLO, call
 from tests.facts import key, offer
-from tests.relay.upstreams import FakePool, Records, refused, reply, stages, stream
+from tests.relay.upstreams import Caller, FakePool, Records, refused, reply, stages, stream
 
 STREAM = {"model": "gpt", "messages": HELLO, "stream": True}
 KEY = key([offer("a"), offer("b", "gpt-up", alias="gpt")], role="team")
@@ -26,9 +26,9 @@ async def recorded(pool: FakePool, asked: Call, of: Key = KEY) -> UsageRecord:
         await journey.admit("sk-1")
         await journey.hold()
         exchange = await journey.open()
-        exchange.first_byte_s = clock.monotonic_s()
-        while asked.stream and await exchange.next():
-            clock.advance(0.1)
+        if asked.stream:
+            await exchange.write_to(Caller())
+            clock.advance(0.3)
     except RelayError as error:
         journey.failure = error.failure
     await journey.settle()

@@ -19,6 +19,7 @@ from tests.facts import channel, key, offer
 from tests.relay.upstreams import (
     CUT,
     SILENCE,
+    Caller,
     FakePool,
     FakeResponse,
     Records,
@@ -62,22 +63,21 @@ class Till:
 
     async def ask(self, asked: Call | None = None, pieces: int | None = None) -> bytes:
         """Relay a request as the edge does; leave after so many pieces."""
-        out = b""
+        caller = Caller()
         asked = asked or call()
         async with relay("sk-1", asked, self.stages) as exchange:
             if not asked.stream:
                 await exchange.settle()
                 return exchange.whole or b""
-            while pieces is None or pieces > 0:
-                piece = await exchange.next()
-                if not piece:
-                    break
-                out += piece
-                pieces = None if pieces is None else pieces - 1
-            else:
-                return out
+            writing = asyncio.ensure_future(exchange.write_to(caller))
+            if pieces is not None:
+                await caller.has(pieces)
+                writing.cancel()
+                await asyncio.wait([writing])
+                return caller.text
+            await writing
             await exchange.settle()
-        return out
+        return caller.text
 
 
 def streaming() -> Call:
@@ -157,8 +157,7 @@ async def test_callers_that_repeat_one_request_id_pay_for_each_request() -> None
     first, second = (relay("sk-1", streaming(), till.stages) for _ in range(2))
     async with first as one, second as two:
         for exchange in (one, two):
-            while await exchange.next():
-                pass
+            await exchange.write_to(Caller())
             await exchange.settle()
     assert await till.left() == CREDITS - 20
 

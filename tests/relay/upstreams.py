@@ -29,6 +29,7 @@ from headgate.settlement.usage_record import UsageRecord
 from headgate.snapshot.facts import Key, Settings, Snapshot, Timeouts
 from headgate.upstream.client_pool import ClientPool
 from headgate.upstream.http1 import HttpRequest
+from headgate.upstream.response import pump_by_reading
 from tests.calls import call
 
 DOWN = Failure(kind=FailureKind.UPSTREAM_UNREACHABLE, message="Unable to connect to service")
@@ -66,6 +67,9 @@ class FakeResponse:
         if isinstance(piece, Failure):
             raise RelayError(piece)
         return cast(bytes, piece)
+
+    async def pump(self, sink: Callable[[bytes], bool]) -> bool:
+        return await pump_by_reading(self, sink)
 
     async def read_all(self, limit_bytes: int) -> bytes:
         pieces = []
@@ -114,14 +118,42 @@ class FakePool:
         return [msgspec.json.decode(request.body) for request in self.asked]
 
 
+class Caller:
+    """Who a stream is written to: keeps the pieces, and can be waited for."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.paused = False
+        self._news = asyncio.Event()
+
+    def send(self, data: bytes) -> None:
+        self.pieces.append(data)
+        self._news.set()
+
+    async def drain(self) -> None:
+        """Everything is taken at once."""
+
+    async def has(self, count: int) -> None:
+        """Wait for so many pieces."""
+        while len(self.pieces) < count:
+            self._news.clear()
+            await self._news.wait()
+
+    @property
+    def text(self) -> bytes:
+        return b"".join(self.pieces)
+
+
 class Records:
     """A `UsageSink` that keeps the records."""
 
     def __init__(self) -> None:
         self.kept: list[UsageRecord] = []
+        self.arrived = asyncio.Event()
 
     async def record(self, record: UsageRecord) -> None:
         self.kept.append(record)
+        self.arrived.set()
 
 
 def stages(

@@ -6,11 +6,13 @@ import asyncio
 from itertools import pairwise
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.base.failure import FailureKind
+from headgate.base.failure import FailureKind, RelayError
 from headgate.upstream.connection import Connection
+from headgate.upstream.response import Http1Response
 from headgate.upstream.timeouts import NEVER_S
 from tests.upstream.upstreams import CHUNKED, OK, TIMEOUTS
 
@@ -229,3 +231,105 @@ async def test_abort_wakes_who_waits() -> None:
     assert scene.answered.done()
     assert scene.connection.failure is not None
     assert scene.wire.is_aborted
+
+
+# ---------------------------------------------------------------- pieces that flow to a sink
+
+HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def as_chunk(piece: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(piece), piece)
+
+
+class Drain:
+    """A sink that takes so many pieces and then wants no more for now."""
+
+    def __init__(self, most: int = 1000) -> None:
+        self.taken: list[bytes] = []
+        self.most = most
+
+    def __call__(self, data: bytes) -> bool:
+        self.taken.append(data)
+        return len(self.taken) < self.most
+
+
+def answering(scene: Scene) -> Http1Response:
+    scene.connection.data_received(HEAD)
+    return Http1Response(scene.connection)
+
+
+async def pumping(response: Http1Response, sink: Drain) -> asyncio.Task[bool]:
+    task = asyncio.ensure_future(response.pump(sink))
+    await asyncio.sleep(0)
+    return task
+
+
+async def test_pieces_reach_the_sink_without_a_task_in_between() -> None:
+    scene, sink = Scene(), Drain()
+    task = await pumping(answering(scene), sink)
+    for piece in (b"one", b"two"):
+        scene.connection.data_received(as_chunk(piece))
+    assert sink.taken == [b"one", b"two"]  # and the loop has not turned since
+    scene.connection.data_received(b"0\r\n\r\n")
+    assert await task is True
+    assert scene.shelf.kept == [scene.connection]
+
+
+async def test_sink_that_has_enough_is_asked_again_for_the_rest() -> None:
+    scene, sink = Scene(), Drain(most=1)
+    response = answering(scene)
+    task = await pumping(response, sink)
+    scene.connection.data_received(as_chunk(b"one"))
+    scene.connection.data_received(as_chunk(b"two") + b"0\r\n\r\n")
+    assert await task is False
+    assert sink.taken == [b"one"]
+    sink.most = 1000
+    assert await response.pump(sink) is True
+    assert sink.taken == [b"one", b"two"]
+
+
+async def test_what_came_before_a_cut_is_handed_over_first() -> None:
+    scene, sink = Scene(), Drain()
+    task = await pumping(answering(scene), sink)
+    scene.connection.data_received(as_chunk(b"one"))
+    scene.lose()
+    with pytest.raises(RelayError) as caught:
+        await task
+    assert caught.value.failure.kind is K.UPSTREAM_INTERRUPTED
+    assert sink.taken == [b"one"]
+
+
+async def test_sink_that_breaks_closes_the_socket() -> None:
+    def breaking(_data: bytes) -> bool:
+        raise ZeroDivisionError
+
+    scene = Scene()
+    task = asyncio.ensure_future(answering(scene).pump(breaking))
+    await asyncio.sleep(0)
+    scene.connection.data_received(as_chunk(b"one"))
+    with pytest.raises(ZeroDivisionError):
+        await task
+    assert scene.wire.is_aborted
+
+
+async def test_reader_that_leaves_closes_the_socket() -> None:
+    scene, sink = Scene(), Drain()
+    task = await pumping(answering(scene), sink)
+    task.cancel()
+    await asyncio.wait([task])
+    assert scene.wire.is_aborted
+
+
+@given(st.lists(st.binary(min_size=1, max_size=40), max_size=6), st.integers(1, 60))
+def test_any_cut_of_the_bytes_flows_the_same(pieces: list[bytes], width: int) -> None:
+    async def flown() -> bytes:
+        scene, sink = Scene(), Drain()
+        task = await pumping(answering(scene), sink)
+        data = b"".join(map(as_chunk, pieces)) + b"0\r\n\r\n"
+        for start in range(0, len(data), width):
+            scene.connection.data_received(data[start : start + width])
+        assert await task is True
+        return b"".join(sink.taken)
+
+    assert asyncio.run(flown()) == b"".join(pieces)

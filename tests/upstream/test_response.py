@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from headgate.base.failure import FailureKind, RelayError
-from headgate.upstream.response import Headers, find_header, read_on
+from headgate.upstream.response import Headers, find_header, pump_by_reading, read_on
 
 
 class Pieces:
@@ -20,6 +22,9 @@ class Pieces:
 
     async def read(self) -> bytes:
         return self._pieces.pop(0) if self._pieces else b""
+
+    async def pump(self, sink: Callable[[bytes], bool]) -> bool:
+        return await pump_by_reading(self, sink)
 
     async def read_all(self, limit_bytes: int) -> bytes:
         return await read_on(self, await self.read(), limit_bytes)
@@ -49,3 +54,16 @@ def test_first_header_of_a_name_counts() -> None:
     headers = [(b"a", b"1"), (b"b", b"2"), (b"a", b"3")]
     assert find_header(headers, b"a") == b"1"
     assert find_header(headers, b"c") is None
+
+
+async def test_pieces_that_are_read_can_be_pumped_too() -> None:
+    taken: list[bytes] = []
+
+    def take_two(data: bytes) -> bool:
+        taken.append(data)
+        return len(taken) != 2
+
+    response = Pieces(b"ab", b"c", b"d")
+    assert await response.pump(take_two) is False
+    assert await response.pump(take_two) is True
+    assert taken == [b"ab", b"c", b"d"]

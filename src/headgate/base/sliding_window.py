@@ -5,29 +5,34 @@ Used for callers' limits and for upstream keys' limits alike. Pure: the time is 
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Sequence
+
+_MOST_FORGOTTEN = 64
 
 
 class SlidingWindow:
-    """Times of the events that still count, oldest first.
+    """Times of the events that may still count, oldest first.
 
-    Bound: never holds more times than the largest count of the windows it is asked about.
+    Every answer costs O(log n) at most. Bound: never holds more times than the largest count of
+    the windows it was last asked about, nor older ones than the longest of them.
     """
 
-    __slots__ = ("_times_s",)
+    __slots__ = ("_first", "_times_s")
 
     def __init__(self) -> None:
-        self._times_s: deque[float] = deque()
+        self._times_s: list[float] = []
+        self._first = 0  # those before it are forgotten, and cut off now and then
 
     def wait_s(self, windows: Sequence[tuple[int, float]], now_s: float) -> float:
         """Seconds until one more event fits in every window (count, seconds); 0 if it does now."""
         times_s = self._times_s
+        held = len(times_s) - self._first
         wait_s = 0.0
         for count, seconds in windows:
             if count <= 0:
                 wait_s = max(wait_s, seconds)
-            elif len(times_s) >= count:
+            elif held >= count:
                 wait_s = max(wait_s, times_s[-count] + seconds - now_s)
         return wait_s
 
@@ -36,28 +41,35 @@ class SlidingWindow:
         wait_s = self.wait_s(windows, now_s)
         if wait_s > 0:
             return wait_s
-        times_s = self._times_s
-        times_s.append(now_s)
-        longest = max((count for count, _ in windows), default=0)
-        while len(times_s) > longest:
-            times_s.popleft()
+        self._times_s.append(now_s)
+        largest, longest_s = 0, 0.0
+        for count, seconds in windows:
+            largest, longest_s = max(largest, count), max(longest_s, seconds)
+        self._forget(largest, now_s - longest_s)
         return 0.0
 
     def give_back(self) -> None:
         """Uncount the latest event: it turned out not to have been one."""
-        if self._times_s:
+        if len(self._times_s) > self._first:
             self._times_s.pop()
 
     def remaining(self, count: int, seconds: float, now_s: float) -> int:
         """How many more events fit in one window."""
-        oldest_s = now_s - seconds
-        used = 0
-        for time_s in reversed(self._times_s):
-            if time_s <= oldest_s:
-                break
-            used += 1
+        times_s = self._times_s
+        used = len(times_s) - bisect_right(times_s, now_s - seconds, self._first)
         return max(count - used, 0)
 
     def is_idle(self, seconds: float, now_s: float) -> bool:
         """No event within the last so many seconds: the window may be forgotten."""
-        return not self._times_s or self._times_s[-1] <= now_s - seconds
+        times_s = self._times_s
+        return len(times_s) == self._first or times_s[-1] <= now_s - seconds
+
+    def _forget(self, largest: int, oldest_s: float) -> None:
+        times_s, first = self._times_s, self._first
+        first = max(first, len(times_s) - largest)
+        while first < len(times_s) and times_s[first] <= oldest_s:
+            first += 1
+        if first > _MOST_FORGOTTEN and first * 2 > len(times_s):
+            del times_s[:first]
+            first = 0
+        self._first = first

@@ -31,6 +31,7 @@ _STREAM: tuple[tuple[bytes, bytes], ...] = (
     (b"x-accel-buffering", b"no"),  # nginx would collect the stream otherwise
 )
 _LONGEST_LOSS_HEADER = 2000
+_ROOT = "/v1"
 
 
 class RelayEndpoint:
@@ -66,7 +67,7 @@ class RelayEndpoint:
             request_id=request.request_id,
             operation=self._operation,
             dialect=self._dialect,
-            path=request.path,
+            path=_ROOT + request.path.removeprefix(_ROOT),  # one name, or rules could be bypassed
             model=text_field(fields, "model"),
             fields=fields,
             body=request.body,
@@ -79,21 +80,13 @@ class RelayEndpoint:
 
     async def _whole(self, exchange: Exchange, responder: Responder) -> None:
         body = exchange.whole or b""
-        exchange.first_byte_s = self._stages.clock.monotonic_s()
         await exchange.settle()  # on the books before the caller has it
-        responder.start(200, [_JSON, *_told(exchange)], len(body))
-        responder.send(body)
-        responder.end()
+        responder.answer(200, [_JSON, *_told(exchange)], body)
 
     async def _stream(self, exchange: Exchange, responder: Responder) -> None:
         responder.start(200, [*_STREAM, *_told(exchange)], None)
         try:
-            while data := await exchange.next():
-                if exchange.first_byte_s is None:
-                    exchange.first_byte_s = self._stages.clock.monotonic_s()
-                responder.send(data)
-                if responder.paused:
-                    await responder.drain()
+            await exchange.write_to(responder)
         except asyncio.CancelledError:
             if not responder.closed:  # not the caller: the gateway is stopping
                 responder.send(exchange.broken_off(cut_short()))

@@ -55,10 +55,14 @@ _FORWARDED = {
 
 
 class Answer(msgspec.Struct, kw_only=True):
-    """An upstream's answer, ready for the caller: either `whole`, or a stream."""
+    """An upstream's answer, ready for the caller: either `whole`, or a stream.
+
+    `answered_s` is monotonic: when it was known to be an answer.
+    """
 
     attempt: Attempt
     dialect: str
+    answered_s: float = 0.0
     losses: tuple[Loss, ...] = ()
     whole: bytes | None = None
     usage: Usage | None = None
@@ -192,7 +196,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         if upstream is caller and not self.call.stream:
             model = shown_model(answer.attempt.offer)
             answer.usage = upstream.read_usage(body)
-            answer.whole = body if model is None else Renaming(model).whole(body)
+            answer.whole = body if model is None else Renaming(model)(body)
         else:
             self._write(answer, upstream.decode_reply(body))
 

@@ -54,14 +54,15 @@ class Attempts:
                 last = _without_secret(error.failure, attempt.credential.secret)
                 self._failed(attempt, last, now_s)
                 continue
-            self._answered(attempt, now_s)
+            answer.answered_s = clock.monotonic_s()
+            self._answered(attempt, now_s, answer.answered_s)
             return answer
 
-    def _answered(self, attempt: Attempt, began_s: float) -> None:
+    def _answered(self, attempt: Attempt, began_s: float, now_s: float) -> None:
         stages = self._stages
         stages.health.succeeded(attempt.offer, attempt.credential)
         stages.credentials.note(attempt.offer.channel, attempt.credential, success=True)
-        self._record(attempt, 200, "", began_s)
+        self._record(attempt, 200, "", now_s - began_s)
 
     def _failed(self, attempt: Attempt, failure: Failure, began_s: float) -> None:
         stages = self._stages
@@ -70,16 +71,13 @@ class Attempts:
             stages.credentials.give_back(offer, credential)
         else:
             stages.credentials.note(offer.channel, credential, success=False)
+        now_s = stages.clock.monotonic_s()
         stages.health.failed(
-            offer,
-            credential,
-            failure,
-            alternatives=self._plan.channels,
-            now_s=stages.clock.monotonic_s(),
+            offer, credential, failure, alternatives=self._plan.channels, now_s=now_s
         )
-        self._record(attempt, failure.http_status, failure.message, began_s)
+        self._record(attempt, failure.http_status, failure.message, now_s - began_s)
 
-    def _record(self, attempt: Attempt, status: int, reason: str, began_s: float) -> None:
+    def _record(self, attempt: Attempt, status: int, reason: str, took_s: float) -> None:
         if attempt.rest is not None:
             self._was_resting = True
             reason = f"{reason} (tried although it rests after {attempt.rest.reason})".strip()
@@ -90,7 +88,7 @@ class Attempts:
                 model=attempt.offer.model,
                 status=status,
                 reason=reason[:_LONGEST_REASON],
-                latency_ms=round((self._stages.clock.monotonic_s() - began_s) * 1000),
+                latency_ms=round(took_s * 1000),
             )
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from headgate.admission.admit import Grant
 from headgate.base.failure import Failure, FailureKind, RelayError
@@ -18,12 +19,24 @@ from headgate.upstream.response import UpstreamResponse
 KEEPALIVE = b": keepalive\n\n"
 
 
+class Caller(Protocol):
+    """Where a stream is written to."""
+
+    paused: bool  # the caller does not keep up: wait in `drain()`
+
+    def send(self, data: bytes) -> None:
+        """Write a piece."""
+
+    async def drain(self) -> None:
+        """Wait until the caller has taken what was written."""
+
+
 class Exchange:
     """One request's answer.
 
-    `whole` is set for JSON replies. Streams are read with `next()`, which gives b"" at the end.
-    While no upstream has answered yet and the channel asks for heart-beats, `next()` gives
-    comments: then the status can no longer tell of a failure, so that becomes an error event.
+    `whole` is set for JSON replies; streams are written with `write_to()`. While no upstream has
+    answered yet and the channel asks for heart-beats, that writes comments: then the status can
+    no longer tell of a failure, so a failure becomes an error event.
     """
 
     def __init__(
@@ -31,7 +44,7 @@ class Exchange:
         call: Call,
         grant: Grant,
         attempts: Attempts,
-        caller: Dialect,
+        dialect: Dialect,
         settle: Callable[[], Awaitable[None]],
     ) -> None:
         self.call = call
@@ -39,14 +52,13 @@ class Exchange:
         self.settle = settle  # puts the request on the books, before the caller has its end
         self.answer: Answer | None = None
         self.failure: Failure | None = None
-        self.first_byte_s: float | None = None
         self.frames_out = 0  # about one token each, for estimates when usage is never told
-        self._caller = caller
+        self._dialect = dialect
         self._attempts = attempts
         self._pending: asyncio.Task[Answer] | None = None
         self._keepalive_s = 0.0
-        self._is_due = False  # a heart-beat: an interval has passed already
-        self._heartbeat_due = False
+        self._caller: Caller
+        self._lane: StreamLane
         self._over = False
 
     @property
@@ -85,21 +97,23 @@ class Exchange:
         self._keepalive_s = keepalive_s
         self._pending = asyncio.create_task(self._attempts.first_answer())
         await self._await_pending()
-        self._heartbeat_due = self._pending is not None
 
-    async def next(self) -> bytes:
-        """The next bytes for the caller; b"" when the reply is over."""
-        if self._over:
-            return b""
-        if self._pending is not None:
-            return await self._heartbeat()
+    async def write_to(self, caller: Caller) -> None:
+        """Write the stream to its end, as it comes."""
+        self._caller = caller
+        await self._heartbeats(caller)
         answer = self.answer
-        if answer is None:
-            return b""
+        if self._over or answer is None:
+            return
         if answer.lane is None or answer.response is None:
             self._over = True
-            return answer.whole or b""
-        return await self._more(answer.lane, answer.response)
+            caller.send(answer.whole or b"")
+            return
+        self._lane = answer.lane
+        first, answer.first = answer.first, b""
+        if first:
+            self._forward(first)
+        await self._pump(answer.lane, answer.response, caller)
 
     async def close(self) -> None:
         """Let go of the upstream: a reply that was not read to its end is cut."""
@@ -116,49 +130,46 @@ class Exchange:
         """The caller's error event for a stream that we must end early."""
         self._over = True
         self.failure = failure
-        return self._caller.encode_error_event(failure, self.call.request_id)
+        return self._dialect.encode_error_event(failure, self.call.request_id)
 
-    async def _more(self, lane: StreamLane, response: UpstreamResponse) -> bytes:
-        while True:
-            try:
-                data = self._taken_first() or await response.read()
-                out = lane.feed(data) if data else lane.end()
-            except RelayError as error:
-                self._over = True
-                response.abort()
-                self.failure = error.failure
-                return lane.fail(error.failure)
-            if lane.failure is not None:
-                self.failure = lane.failure
-                self._over = True
-                response.abort()
-                return out
-            if not data:
-                self._over = True
-                return self._counted(out)
-            if out:
-                return self._counted(out)
-
-    def _taken_first(self) -> bytes:
-        """What was read of the stream before it was known to be an answer; b"" after that."""
-        if self.answer is None:
-            return b""
-        data, self.answer.first = self.answer.first, b""
-        return data
-
-    async def _heartbeat(self) -> bytes:
-        """Pass on what the first answer brought, or give a comment if it is not there yet."""
-        if self._heartbeat_due:  # `open()` has waited for this one
-            self._heartbeat_due = False
-            return KEEPALIVE
+    async def _pump(self, lane: StreamLane, response: UpstreamResponse, caller: Caller) -> None:
+        """Let the upstream's pieces flow to the caller, no faster than the caller takes them."""
         try:
-            await self._await_pending()
+            while not self._over:
+                await caller.drain()
+                if await response.pump(self._forward):
+                    break
+            out = b"" if self._over else lane.end()
         except RelayError as error:
-            return self.broken_off(error.failure)
-        self._is_due = False
-        if self._pending is not None:
-            return KEEPALIVE
-        return await self.next()
+            out = lane.fail(error.failure)
+        self._over = True
+        self.failure = lane.failure
+        if self.failure is not None:
+            response.abort()
+        if out:
+            caller.send(out)
+
+    def _forward(self, data: bytes) -> bool:
+        """Translate a piece and write it; False when there is to be no next one for now."""
+        lane, caller = self._lane, self._caller
+        out = lane.feed(data)
+        if out:
+            self.frames_out += out.count(b"\n\n")
+            caller.send(out)
+        if lane.failure is not None:
+            self._over = True
+            return False
+        return not caller.paused
+
+    async def _heartbeats(self, caller: Caller) -> None:
+        """Write comments until the first answer is there, or every attempt has failed."""
+        while self._pending is not None:
+            caller.send(KEEPALIVE)  # the interval before it was waited for by `open()` or below
+            await caller.drain()
+            try:
+                await self._await_pending()
+            except RelayError as error:
+                caller.send(self.broken_off(error.failure))
 
     async def _await_pending(self) -> None:
         task = self._pending
@@ -168,10 +179,6 @@ class Exchange:
         if done:
             self._pending = None
             self.answer = task.result()
-
-    def _counted(self, out: bytes) -> bytes:
-        self.frames_out += out.count(b"\n\n")
-        return out
 
 
 def cut_short() -> Failure:

@@ -152,7 +152,7 @@ class Journey:
         answer = self._exchange.answer if self._exchange is not None else None
         outcome, status = self._outcome()
         failure = self.failure or (self._exchange.failure if self._exchange is not None else None)
-        first_byte_s = self._exchange.first_byte_s if self._exchange is not None else None
+        answered_s = answer.answered_s if answer is not None else None
         return UsageRecord(
             request_id=call.request_id,
             at_s=clock.wall_s(),
@@ -171,7 +171,7 @@ class Journey:
             usage=usage,
             usage_source=source,
             cost=cost,
-            first_byte_ms=_elapsed_ms(call.received_s, first_byte_s),
+            first_byte_ms=_elapsed_ms(call.received_s, answered_s),
             latency_ms=_elapsed_ms(call.received_s, clock.monotonic_s()),
             losses=answer.losses if answer is not None else (),
             error=failure.message if failure is not None else "",

@@ -21,7 +21,7 @@ from headgate.ir.reply import Reply
 from headgate.ir.usage import Usage
 
 _BORDER = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-_MODEL_FIELD = re.compile(rb'("(?:model|modelVersion)"\s*:\s*")(?:[^"\\]|\\.)*(")')
+_MODEL_FIELD = re.compile(rb'("(?:model|modelVersion)"\s*:\s*)"(?:[^"\\]|\\.)*"')
 
 
 class StreamLane(Protocol):
@@ -51,19 +51,21 @@ class Renaming:
     """Puts the name that the caller asked for where the upstream wrote its own."""
 
     def __init__(self, model: str) -> None:
-        self._replacement = rb"\g<1>" + _escaped(model) + rb"\g<2>"
+        self._written = msgspec.json.encode(model)
+        self._old = self._new = b""  # the field as this upstream writes it, and as it shall be
 
-    def whole(self, body: bytes) -> bytes:
-        """Rename in a JSON reply."""
-        return _MODEL_FIELD.sub(self._replacement, body, count=1)
-
-    def stream(self, data: bytes) -> bytes:
-        """Rename in any number of frames."""
-        return _MODEL_FIELD.sub(self._replacement, data)
-
-
-def _escaped(model: str) -> bytes:
-    return msgspec.json.encode(model)[1:-1].replace(b"\\", b"\\\\")
+    def __call__(self, data: bytes) -> bytes:
+        """Rename in a JSON reply, or in any number of frames."""
+        # An upstream writes the same bytes in every frame, so after the first a replacement will
+        # do. In texts the quotes are escaped: what is found is always a key.
+        if self._old and self._old in data:
+            return data.replace(self._old, self._new)
+        found = _MODEL_FIELD.search(data)
+        if found is None:
+            return data
+        self._old = found[0]
+        self._new = found[1] + self._written
+        return data.replace(self._old, self._new)
 
 
 class PassThrough:
@@ -106,7 +108,7 @@ class PassThrough:
             data = data[:border]
         if self._notable(data):
             data = self._looked_through(data)
-        return data if self._renaming is None else self._renaming.stream(data)
+        return data if self._renaming is None else self._renaming(data)
 
     def end(self) -> bytes:
         """Forward a last frame that lacks its blank line; say so if the reply is not complete."""

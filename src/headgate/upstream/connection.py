@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from httptools import HttpParserError, HttpResponseParser
@@ -31,6 +32,10 @@ _NOT_HTTP = "The upstream's answer is not valid HTTP"
 _HEAD_TOO_LARGE = "The upstream's answer has too many or too large headers"
 _UNKNOWN_CODING = "The upstream's answer has an unknown transfer-encoding"
 _ONLY_FRAMING = "The upstream's answer goes on without content"
+
+
+# Takes a piece of the body; False when it wants no more for now.
+Sink = Callable[[bytes], bool]
 
 
 class Owner(Protocol):
@@ -67,6 +72,7 @@ class Connection(asyncio.Protocol):
         "_owner",
         "_parser",
         "_sent_s",
+        "_sink",
         "_timeouts",
         "_timer",
         "_total_at_s",
@@ -83,6 +89,8 @@ class Connection(asyncio.Protocol):
         "is_stale",
         "on_body",
         "pieces",
+        "sink_error",
+        "sink_is_full",
         "status",
     )
 
@@ -104,6 +112,9 @@ class Connection(asyncio.Protocol):
         self.is_held_back = False  # nothing is handed on before the answer is whole
         self.is_settled = True
         self.is_stale = False
+        self._sink: Sink | None = None
+        self.sink_error: BaseException | None = None
+        self.sink_is_full = False
         self._body_left: memoryview | None = None
         self.has_head = self._has_body_begun = self._is_complete = False
         self._is_open = False
@@ -123,7 +134,7 @@ class Connection(asyncio.Protocol):
         """Send a request; the future is done when the answer's head is there, or `failure`."""
         self.is_busy = True
         self.is_settled = self.is_stale = self.is_held_back = False
-        self.failure = None
+        self.failure = self.sink_error = self._sink = None
         self.headers = []
         self.has_head = self._has_body_begun = self._is_complete = False
         self._is_reusable = self._is_until_close = False
@@ -149,6 +160,16 @@ class Connection(asyncio.Protocol):
         timeouts = self._timeouts
         bound_s = timeouts.idle_s if self._has_body_begun else timeouts.first_byte_s
         self._bound(bound_s, self._loop.time())
+        return waiter
+
+    def flow(self, sink: Sink) -> asyncio.Future[None]:
+        """Hand pieces to the sink as they come, in the loop's own callback: no task is woken.
+
+        The future is done when the sink has had enough, or the answer is settled.
+        """
+        waiter = self.more()
+        self._sink = sink
+        self.sink_is_full = False
         return waiter
 
     def take(self) -> bytes:
@@ -197,7 +218,9 @@ class Connection(asyncio.Protocol):
         except HttpParserError as error:
             self._misread(error)
         if self.pieces:
-            if self._waiter is not None:
+            if self._sink is not None:
+                self._hand_on(self._sink)
+            elif self._waiter is not None:
                 self._wake()
             elif self._unread_bytes > _MOST_UNREAD_BYTES and not self._is_read_paused:
                 self._pause_reading()
@@ -368,7 +391,21 @@ class Connection(asyncio.Protocol):
             self._timer.stop()
             self._transport.abort()
 
+    def _hand_on(self, sink: Sink) -> None:
+        """Give the sink what has come; wake the reader when it is the reader's turn."""
+        try:
+            goes_on = sink(self.take())
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the reader's task
+            self.sink_error = error
+            goes_on = False
+        self.sink_is_full = not goes_on
+        if not goes_on or self.is_settled:
+            self._wake()
+        else:
+            self._bound(self._timeouts.idle_s, self._loop.time())
+
     def _wake(self) -> None:
+        self._sink = None
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)

@@ -10,11 +10,19 @@ import zlib
 from typing import TYPE_CHECKING, Protocol
 
 from headgate.base.failure import Failure, RelayError
-from headgate.upstream.response import Headers, UpstreamResponse, find_header, read_on
+from headgate.upstream.response import (
+    Headers,
+    UpstreamResponse,
+    find_header,
+    pump_by_reading,
+    read_on,
+)
 from headgate.upstream.transport_failures import bad_reply, cut
 
 if TYPE_CHECKING:
     from zstandard import ZstdDecompressionObj
+
+    from headgate.upstream.connection import Sink
 
 MOST_UNPACKED_BYTES = 64 * 1024 * 1024
 _MOST_RATIO = 200
@@ -214,6 +222,9 @@ class DecodedResponse:
                 self._has_begun = True
                 return data
         raise RelayError(self._failure)
+
+    async def pump(self, sink: Sink) -> bool:
+        return await pump_by_reading(self, sink)
 
     async def read_all(self, limit_bytes: int) -> bytes:
         self._is_held_back = True

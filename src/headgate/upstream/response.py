@@ -8,7 +8,7 @@ from headgate.base.failure import Failure, RelayError
 from headgate.upstream.transport_failures import bad_reply, cut
 
 if TYPE_CHECKING:
-    from headgate.upstream.connection import Connection
+    from headgate.upstream.connection import Connection, Sink
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -27,6 +27,13 @@ class UpstreamResponse(Protocol):
 
         Gives b"" at the clean end, as often as asked. Cancelling it closes the socket.
         Errors: RelayError when the answer is cut, cannot be read, or a bound passes.
+        """
+
+    async def pump(self, sink: Sink) -> bool:
+        """Give the sink each piece as it comes, until it says False or the body ends.
+
+        True at the clean end, False when the sink had enough (then call again, or `abort`). What
+        the sink raises is raised here; the socket is closed then. Errors: as `read`.
         """
 
     async def read_all(self, limit_bytes: int) -> bytes:
@@ -77,6 +84,30 @@ class Http1Response:
                 return self._nothing_more()
         return data
 
+    async def pump(self, sink: Sink) -> bool:
+        connection = self._connection
+        if connection is None:
+            return not self._nothing_more()
+        if connection.pieces and not sink(connection.take()):
+            return False
+        if not connection.is_settled:
+            try:
+                await connection.flow(sink)
+                if connection.sink_error is not None:
+                    raise connection.sink_error
+            except BaseException:  # cancelled, or the sink broke: nobody wants the rest
+                self.abort()
+                raise
+            if connection.sink_is_full and (connection.pieces or not connection.is_settled):
+                return False
+        if connection.pieces and not sink(connection.take()):
+            return False
+        self._connection = None
+        if connection.failure is None:
+            connection.give_back()
+        self._failure = connection.failure
+        return not self._nothing_more()
+
     async def read_all(self, limit_bytes: int) -> bytes:
         if self._connection is not None:
             self._connection.is_held_back = True
@@ -102,6 +133,14 @@ class Http1Response:
         if self._failure is not None:
             raise RelayError(self._failure)
         return b""
+
+
+async def pump_by_reading(response: UpstreamResponse, sink: Sink) -> bool:
+    """Pump a response that can only be read (an unpacked one)."""
+    while data := await response.read():
+        if not sink(data):
+            return False
+    return True
 
 
 async def read_on(response: UpstreamResponse, data: bytes, limit_bytes: int) -> bytes:
