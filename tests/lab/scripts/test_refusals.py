@@ -20,6 +20,21 @@ def test_a_status_comes_with_the_error_of_its_wire(wire: str, code: int) -> None
     assert json.decode(sent(plan))["error"]["message"]
 
 
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (refusals.bad_key, b"API key not valid"),
+        (refusals.too_long, b"Please reduce the length of the messages"),
+        (refusals.unpriced, b"no price"),
+    ],
+)
+def test_a_400_may_mean_something_else(wire: str, script: Script, words: bytes) -> None:
+    plan = script(question(wire), 0)
+    assert plan.status == 400
+    assert words in sent(plan)
+
+
 @pytest.mark.parametrize(
     ("script", "number", "header"),
     [

@@ -26,6 +26,10 @@ MESSAGES = {
     503: "The lab was told to be unavailable.",
     529: "Overloaded",
 }
+# Texts by which gateways know that a 400 means something else.
+BAD_KEY = Fault(400, "API key not valid. Please pass a valid API key.", code="API_KEY_INVALID")
+TOO_LONG = Fault(400, "Please reduce the length of the messages or completion.")
+UNPRICED = Fault(400, "The model has no price yet.", "new_api_error", "model_not_priced")
 OVERLOADED = Fault(429, "Rate limit reached in the stream.", "requests", "rate_limit_exceeded")
 
 
@@ -33,6 +37,21 @@ def status(question: Question, number: float) -> Plan:
     """Refuse with a status, in the error shape of the wire."""
     code = int(number)
     return refuse(question, Fault(code, MESSAGES[code]))
+
+
+def bad_key(question: Question, _number: float) -> Plan:
+    """400 for a key that is not valid, as Gemini answers."""
+    return refuse(question, BAD_KEY)
+
+
+def too_long(question: Question, _number: float) -> Plan:
+    """400 for a prompt beyond the model's context."""
+    return refuse(question, TOO_LONG)
+
+
+def unpriced(question: Question, _number: float) -> Plan:
+    """400 of a gateway before the model, which has no price for it."""
+    return refuse(question, UNPRICED)
 
 
 def _throttle(question: Question, headers: Headers) -> Plan:
