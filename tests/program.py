@@ -18,9 +18,9 @@ from typing import IO, NamedTuple
 import msgspec
 
 import headgate
+from tests.e2e.harness import KEY
 
 PATIENCE_S = 20.0  # for a machine that is busy with something else
-KEY = "sk-program-0001"
 GATEWAY = [sys.executable, "-m", "headgate"]
 
 

@@ -19,8 +19,8 @@ import pytest
 
 from headgate import __version__
 from headgate.cli import main
+from tests.e2e.harness import KEY
 from tests.program import (
-    KEY,
     PATIENCE_S,
     Ended,
     ask,

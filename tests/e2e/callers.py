@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from tests.e2e.harness import KEY
 from tests.edge.wire import Caller
-from tests.program import KEY
 
 WIRES = {"": "v1/chat/completions", "a-": "v1/messages", "g-": "v1beta"}
 NARROW_BYTES = 4096

@@ -18,7 +18,7 @@ import pytest
 from tests.e2e.callers import calling, config, question, until
 from tests.e2e.harness import Bench
 from tests.edge.wire import Caller
-from tests.program import KEY, Program, ask, chat, environment_of, running, serving
+from tests.program import Program, ask, chat, environment_of, running, serving
 
 READY_S = 3.0  # asked for is 1 s, on a machine that does nothing else
 IDLE_RSS_MB = 60
@@ -210,7 +210,7 @@ def test_a_log_that_nobody_reads_holds_nothing_up(tmp_path: Path, is_closed: boo
         if is_closed:
             process.stdout.close()
         for _ in range(300):  # more lines than a pipe holds
-            assert chat(url, "ok1", KEY).status == 503
+            assert chat(url, "ok1").status == 503
         process.send_signal(signal.SIGTERM)
         assert process.wait(SOON_S) == 0
         assert process.stderr.read() == b""
