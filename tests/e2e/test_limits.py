@@ -26,6 +26,13 @@ def used(bench: Bench) -> list[str]:
     return [r.headers["authorization"].removeprefix("Bearer ") for r in bench.lab.requests]
 
 
+async def test_case_54_keys_alternate(bench: Bench) -> None:
+    gate = await bench.gateway(config("ok1", "[k1, k2]"))
+    for _ in range(4):
+        await gate.chat("gpt-m")
+    assert used(bench) == ["k1", "k2", "k1", "k2"]
+
+
 async def test_case_54_fixed_priority_with_a_limit(bench: Bench) -> None:
     limits = "api_key_schedule_algorithm: fixed_priority, api_key_rate_limit: 2/min"
     gate = await bench.gateway(config("ok1", "[k1, k2]", channel=limits))
@@ -71,6 +78,18 @@ async def test_case_58_limits_of_the_keys_add_up(bench: Bench) -> None:
     assert [(await gate.chat("gpt-m")).status for _ in range(5)] == [200] * 4 + [429]
 
 
+async def test_case_59_several_windows_hold_together(bench: Bench) -> None:
+    gate = await bench.gateway(config("ok1", "k", channel='api_key_rate_limit: "15/min,2/day"'))
+    assert [(await gate.chat("gpt-m")).status for _ in range(3)] == [200, 200, 429]
+
+
+async def test_case_60_the_exact_name_beats_a_part_of_it(bench: Bench) -> None:
+    limits = "api_key_rate_limit: {gpt: 1000/min, gpt-n: 1/min}"
+    gate = await bench.gateway(config("ok1", "k", channel=limits))
+    assert [(await gate.chat("gpt-n")).status for _ in range(2)] == [200, 429]
+    assert [(await gate.chat("gpt-m")).status for _ in range(3)] == [200] * 3
+
+
 async def test_case_61_prompt_longer_than_the_limit(bench: Bench) -> None:
     gate = await bench.gateway(config("ok1", "k", channel="api_key_rate_limit: 10/tpr"))
     fits = [{"role": "user", "content": "x" * 40}]
@@ -113,6 +132,13 @@ async def test_case_63_limit_of_everyone_counts_every_request(bench: Bench) -> N
 async def test_case_64_old_spelling_is_honoured(bench: Bench, spelling: str) -> None:
     gate = await bench.gateway(config("ok1", "k", key=f"{spelling}: 1/min"))
     assert [(await gate.chat("gpt-m")).status for _ in range(2)] == [200, 429]
+
+
+async def test_case_65_callers_mistake_is_not_counted_against_the_key(bench: Bench) -> None:
+    text = config("e400", "k", channel="api_key_rate_limit: 1/min")
+    gate = await bench.gateway(text.replace("/v1/chat/completions", "/v1beta"))
+    assert [(await gate.chat("gpt-m")).status for _ in range(3)] == [400] * 3
+    assert len(bench.places) == 3
 
 
 async def test_case_99_credits(bench: Bench) -> None:

@@ -68,6 +68,12 @@ async def test_case_32_unreachable_channel_is_passed_over(bench: Bench) -> None:
     assert (await gate.chat("gpt-m")).place == "ok1"
 
 
+async def test_case_32_timeout_is_retried(bench: Bench) -> None:
+    gate = await bench.gateway(config("hang", "ok1", preferences=f"{PLAIN}, model_timeout: 0.3"))
+    assert (await gate.chat("gpt-m")).place == "ok1"
+    assert bench.places == ["hang", "ok1"]
+
+
 async def test_case_33_retry_switched_off(bench: Bench) -> None:
     gate = await bench.gateway(config("e500", "ok1", key_more="AUTO_RETRY: false"))
     reply = await gate.chat("gpt-m")
@@ -80,6 +86,29 @@ async def test_case_34_number_of_retries(bench: Bench) -> None:
     gate = await bench.gateway(config("e500", "e502", "ok1", key_more="AUTO_RETRY: 1"))
     assert (await gate.chat("gpt-m")).status == 502
     assert bench.places == ["e500", "e502"]
+
+
+@pytest.mark.parametrize(
+    ("place", "status"), [("e400-key", 401), ("e400-unpriced", 502)], ids=["case 36", "case 38"]
+)
+async def test_cases_36_and_38_a_400_that_is_not_the_callers_is_retried(
+    bench: Bench, place: str, status: int
+) -> None:
+    gate = await bench.gateway(config(place, "ok1"))
+    assert (await gate.chat("gpt-m")).place == "ok1"
+    alone = await bench.gateway(config(place, api="[k1, k2]"))
+    bench.lab.clear()
+    reply = await alone.chat("gpt-m")
+    assert reply.status == status
+    assert bench.places == [place, place]
+
+
+async def test_case_37_too_long_a_prompt_is_413_and_not_retried(bench: Bench) -> None:
+    gate = await bench.gateway(config("e400-long", "ok1"))
+    reply = await gate.chat("gpt-m")
+    assert reply.status == 413
+    assert "Please reduce the length of the messages or completion" in reply.error
+    assert bench.places == ["e400-long"]
 
 
 async def test_case_39_failed_channel_rests(bench: Bench) -> None:
@@ -140,13 +169,18 @@ async def test_case_45_answers_that_are_none(bench: Bench, place: str) -> None:
     gate = await bench.gateway(config(place, "ok1"))
     stream = place == "done-first"
     assert (await gate.chat("gpt-m", stream=stream)).place == "ok1"
+    alone = await bench.gateway(config(place))
+    reply = await alone.chat("gpt-m", stream=stream)
+    assert reply.status == (429 if place == "200-error" else 502)
+    assert reply.error.startswith("All gpt-m error: ")
 
 
-async def test_case_46_error_inside_a_200(bench: Bench) -> None:
+@pytest.mark.parametrize("stream", [True, False])
+async def test_case_46_error_inside_a_200_has_its_own_status(bench: Bench, stream: bool) -> None:
     gate = await bench.gateway(config("200-error"))
-    reply = await gate.chat("gpt-m", stream=True)
-    assert reply.status != 200
-    assert "error" in reply.json
+    reply = await gate.chat("gpt-m", stream=stream)
+    assert reply.status == 429
+    assert "Rate limit reached in the stream." in reply.error
 
 
 async def test_case_47_broken_stream_is_never_a_clean_end(bench: Bench) -> None:
@@ -171,6 +205,8 @@ async def test_case_49_nobody_listens(bench: Bench) -> None:
     reply = await gate.chat("gpt-m")
     assert reply.status == 503
     assert "Unable to connect to service" in reply.error
+    again = await gate.chat("gpt-m")
+    assert len(again.json["error"]["attempts"]) == 2  # nobody rests
 
 
 async def test_case_50_slow_upstream(bench: Bench) -> None:
@@ -183,6 +219,16 @@ async def test_case_50_slow_upstream(bench: Bench) -> None:
     assert asyncio.get_running_loop().time() - began < 2.0
 
 
+async def test_case_51_all_attempts_together_have_a_deadline(bench: Bench) -> None:
+    bounds = f"{PLAIN}, model_timeout: 0.5, request_timeout: 0.8"
+    gate = await bench.gateway(config("hang", "hang", "hang", preferences=bounds))
+    began = asyncio.get_running_loop().time()
+    reply = await gate.chat("gpt-m")
+    assert reply.status == 504
+    assert asyncio.get_running_loop().time() - began < 1.3
+    assert len(reply.json["error"]["attempts"]) == 2
+
+
 async def test_case_52_caller_that_leaves_cancels_the_upstream_call(bench: Bench) -> None:
     gate = await bench.gateway(config("hang", "ok1", preferences="cooldown_period: 300"))
     with pytest.raises(TimeoutError):
@@ -190,7 +236,24 @@ async def test_case_52_caller_that_leaves_cancels_the_upstream_call(bench: Bench
             await gate.chat("gpt-m")
     await asyncio.sleep(0.3)
     assert bench.lab.requests[0].disconnected
-    assert bench.places == ["hang"]
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await gate.chat("gpt-m")
+    assert bench.places == ["hang", "hang"]  # it does not rest
+
+
+@pytest.mark.parametrize("place", ["e400", "e413"])
+async def test_case_53_callers_mistakes_rest_neither_channel_nor_key(
+    bench: Bench, place: str
+) -> None:
+    resting = "    preferences: {api_key_cooldown_period: 60}\n"
+    text = config(place, "ok1", preferences="cooldown_period: 300", api="[k1, k2]")
+    text = text.replace("    model: [gpt-m]\n", f"    model: [gpt-m]\n{resting}")
+    gate = await bench.gateway(text)
+    for _ in range(3):
+        assert (await gate.chat("gpt-m")).status == int(place[1:])
+    used = [request.headers["authorization"] for request in bench.lab.requests]
+    assert used == ["Bearer k1", "Bearer k2", "Bearer k1"]
 
 
 async def test_several_failures_end_with_the_status_of_the_last(bench: Bench) -> None:

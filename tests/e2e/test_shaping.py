@@ -48,6 +48,17 @@ async def test_case_68_no_heartbeat_beyond_the_timeout_or_without_a_stream(bench
     assert reply.place == "slow2"
 
 
+async def test_case_69_a_part_of_the_name_finds_the_global_timeout(bench: Bench) -> None:
+    everyone = ", model_timeout: {gpt-4: 1, default: 60}"
+    gate = await bench.gateway(
+        config("slow1.5", "", models="[gpt-4-turbo-x, gpt-3]", everyone=everyone)
+    )
+    reply = await gate.chat("gpt-4-turbo-x")
+    assert reply.status == 504
+    assert "Request timed out after 1 seconds" in reply.error
+    assert (await gate.chat("gpt-3")).status == 200
+
+
 async def test_case_70_overrides(bench: Bench) -> None:
     overrides = (
         "post_body_parameter_overrides: {temperature: 0.5, metadata: {src: gw}, "
@@ -105,6 +116,12 @@ async def test_case_74_excluded_endpoints(bench: Bench) -> None:
     assert (await gate.chat("gpt-m")).status == 404
     embedding = await gate.post("/v1/embeddings", {"model": "gpt-m", "input": "Hi"})
     assert embedding.status == 200
+
+
+async def test_case_75_only_some_types_of_requests(bench: Bench) -> None:
+    gate = await bench.gateway(config("ok1", "only_request_types: [compaction]"))
+    assert (await gate.chat("gpt-m")).status == 404
+    assert (await gate.chat("gpt-m", input=[{"type": "compaction_trigger"}])).status == 200
 
 
 async def test_case_76_excluded_requests(bench: Bench) -> None:
