@@ -243,6 +243,17 @@ async def test_megabytes_of_pipelined_requests_are_held_back_and_all_answered() 
         await sending
 
 
+async def test_caller_who_sends_far_ahead_of_its_turn_is_not_read() -> None:
+    watched = Watched()
+    async with serving(get("/wait", watched)) as place:
+        caller = await place.call()
+        await caller.send(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+        await watched.started.wait()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await caller.send(GET * 500_000)  # 16 MB: more than the kernel takes on the way
+
+
 async def test_refusal_waits_for_the_answers_before_it() -> None:
     async def slow(_request: Request, responder: Responder) -> None:
         await asyncio.sleep(0.05)
@@ -361,6 +372,18 @@ async def test_large_bodies_share_a_budget() -> None:
         holding.hang_up()
         await watched.over.wait()
         await asyncio.sleep(0.01)
+        assert (await place.ask(request(body=b"x" * 900_000))).status == 200
+
+
+async def test_budget_comes_back_from_a_caller_who_left_in_the_middle_of_a_body() -> None:
+    limits = Limits(body_budget_bytes=1_000_000)
+    async with serving(limits=limits) as place:
+        leaving = await place.call()
+        await leaving.send(request(body=b"x" * 900_000)[:-1])
+        await asyncio.sleep(0.05)
+        assert (await place.ask(request(body=b"x" * 900_000))).status == 503
+        leaving.hang_up()
+        await asyncio.sleep(0.05)
         assert (await place.ask(request(body=b"x" * 900_000))).status == 200
 
 
@@ -512,20 +535,32 @@ async def test_caller_who_leaves_behind_a_complete_answer_cancels_nothing() -> N
             await noted.wait()
 
 
-class DeadTransport(asyncio.Transport):
-    """A transport whose other side is gone before anything could be written."""
+class StuckTransport(asyncio.Transport):
+    """A transport that takes what is written, and brings it nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__({"socket": None})
+        self.written = bytearray()
+        self.closing = False
+        self.aborted = False
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        raise AssertionError("nobody is there")
+        self.written += data
+
+    def get_write_buffer_size(self) -> int:
+        return len(self.written)
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Nothing to bound."""
+        """Never full."""
 
     def is_closing(self) -> bool:
-        return True
+        return self.closing
 
     def close(self) -> None:
-        """Closed already."""
+        self.closing = True
+
+    def abort(self) -> None:
+        self.aborted = True
 
 
 async def test_caller_who_leaves_before_its_task_has_begun_leaves_nothing_behind() -> None:
@@ -533,7 +568,7 @@ async def test_caller_who_leaves_before_its_task_has_begun_leaves_nothing_behind
     watched = Watched()
     async with serving(get("/wait", watched)) as place:
         connection = place.server.connect()
-        connection.connection_made(DeadTransport())
+        connection.connection_made(StuckTransport())
         connection.data_received(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
         connection.connection_lost(None)
         assert place.server.connection_count == 1
@@ -608,6 +643,20 @@ async def test_answer_nobody_reads_does_not_keep_a_closing_connection_for_ever()
         assert place.server.connection_count == 1
         await asyncio.sleep(1)
         assert place.server.connection_count == 0
+
+
+@on_uvloop
+async def test_last_bytes_nobody_takes_do_not_keep_a_closing_connection_for_ever() -> None:
+    async with serving(limits=QUICK) as place:
+        transport = StuckTransport()
+        connection = place.server.connect()
+        connection.connection_made(transport)
+        connection.data_received(b"GET /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        await asyncio.sleep(0.1)
+        assert (transport.closing, transport.aborted) == (True, False)
+        await asyncio.sleep(QUICK.write_stall_s)
+        assert transport.aborted
+        connection.connection_lost(None)
 
 
 # ---------------------------------------------------------------- the ASGI app

@@ -229,8 +229,6 @@ class Inbound(HttpToolsProtocol):
         self._head = head
         self._reading = Reading.BODY
         self._phase_bytes = 0
-        if not head.keep_alive:
-            self._last = True
         if self._match is None:
             if self._answering:
                 # Only hot routes are pipelined; the caller may ask the app again.

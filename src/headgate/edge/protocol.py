@@ -392,7 +392,8 @@ def _untaken_bytes(transport: asyncio.Transport) -> int:
     """
     untaken_bytes = transport.get_write_buffer_size()
     sock = transport.get_extra_info("socket")
-    with contextlib.suppress(OSError):
-        count = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
-        untaken_bytes += int.from_bytes(count, sys.byteorder)
+    if sock is not None:
+        with contextlib.suppress(OSError, ValueError):  # closed in the meantime
+            count = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+            untaken_bytes += int.from_bytes(count, sys.byteorder)
     return untaken_bytes
