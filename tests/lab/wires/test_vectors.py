@@ -51,6 +51,11 @@ def test_an_input_is_one_text_several_or_tokens(given_input: object, count: int)
     assert [row["index"] for row in openai(input=given_input)["data"]] == list(range(count))
 
 
+@pytest.mark.parametrize("odd", [[None], [5, "a"], ["a", {"b": 1}], [[None], 1.5]])
+def test_an_odd_input_is_taken_for_text(odd: object) -> None:
+    assert openai(input=odd)["data"]
+
+
 def test_the_usage_counts_words() -> None:
     assert openai(input=["a b", "c"])["usage"] == {"prompt_tokens": 3, "total_tokens": 3}
 

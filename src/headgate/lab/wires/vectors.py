@@ -37,7 +37,8 @@ def _inputs(value: object) -> list[str]:
     if value and isinstance(value[0], int):
         return [" ".join(map(str, value))]
     return [
-        item if isinstance(item, str) else " ".join(map(str, item)) for item in value[:INPUTS_MAX]
+        " ".join(map(str, item)) if isinstance(item, list) else str(item)
+        for item in value[:INPUTS_MAX]
     ]
 
 
