@@ -102,6 +102,7 @@ def test_a_reply_in_the_other_form_is_put_right(asked: str, given_vector: Any, v
     [
         (b"<html>", FailureKind.UPSTREAM_BAD_REPLY),
         (b"{}", FailureKind.UPSTREAM_BAD_REPLY),
+        (b'{"data":' + b"[" * 5000, FailureKind.UPSTREAM_BAD_REPLY),
         (reply("?"), FailureKind.UPSTREAM_BAD_REPLY),
         (b'{"error":{"message":"m","code":429}}', FailureKind.UPSTREAM_RATE_LIMITED),
     ],

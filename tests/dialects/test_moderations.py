@@ -27,7 +27,9 @@ def test_a_flag_without_a_category_is_a_flag() -> None:
     assert flagged(verdict({"flagged": True})) == ["flagged"]
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"{}", verdict(), b'{"results":[{}]}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"{}", verdict(), b'{"results":[{}]}', b"[" * 5000]
+)
 def test_what_holds_no_verdict_does_not_pass(body: bytes) -> None:
     with pytest.raises(RelayError) as raised:
         flagged(body)

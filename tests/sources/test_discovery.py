@@ -74,7 +74,9 @@ def test_a_bare_list_is_a_list_of_models() -> None:
     assert read_page(b'[{"id": "a"}, {"name": "b"}, "c", 5]') == (["a", "b", "c"], "")
 
 
-@pytest.mark.parametrize("body", [b"<html>", b'{"error": {}}', b"5", b'{"data": 5}', b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"<html>", b'{"error": {}}', b"5", b'{"data": 5}', b"\xff", b"[" * 5000]
+)
 def test_what_is_no_list_of_models_is_refused(body: bytes) -> None:
     with pytest.raises(DiscoveryError):
         read_page(body)

@@ -106,7 +106,7 @@ def _read_openai(body: bytes, fields: Fields, _model: str) -> tuple[bytes, Usage
     """
     try:
         vectors = _glance.decode(body).data
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         _refuse(body)
     first_byte = _FIRST_BYTES.get(_wanted_format(fields))
     if first_byte is None or all(bytes(each.embedding)[:1] == first_byte for each in vectors):

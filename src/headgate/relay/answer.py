@@ -332,7 +332,7 @@ def shown_model(offer: Offer) -> str | None:
 def _unescaped(data: bytes) -> str:
     """JSON text without its escapes, so that a trigger in any script is found."""
     if b"\\u" in data:
-        with suppress(msgspec.DecodeError):  # not JSON: searched as it is
+        with suppress(msgspec.DecodeError, RecursionError):  # not JSON: searched as it is
             data = msgspec.json.encode(msgspec.json.decode(data))
     return data.decode("utf-8", "replace")
 

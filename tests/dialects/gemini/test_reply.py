@@ -161,6 +161,7 @@ def test_a_whole_reply_needs_no_finish_reason() -> None:
         (b'{"error":"odd"}', FailureKind.UPSTREAM_BAD_REPLY),
         (b"<html>", FailureKind.UPSTREAM_BAD_REPLY),
         (b"{}", FailureKind.UPSTREAM_BAD_REPLY),
+        (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", FailureKind.UPSTREAM_BAD_REPLY),
         (b'{"candidates":[{"finishReason":"STOP"}]}', FailureKind.UPSTREAM_BAD_REPLY),
         (b'{"candidates":[{"finishReason":"OTHER","content":{}}]}', FailureKind.UPSTREAM_BAD_REPLY),
     ],

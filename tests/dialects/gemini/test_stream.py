@@ -344,7 +344,8 @@ def test_a_stream_that_breaks_off_is_interrupted() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"{", b"[1]", b"<html>", b'{"candidates":[{"content":7}]}', b"\xff"]
+    "data",
+    [b"{", b"[1]", b"<html>", b'{"candidates":[{"content":7}]}', b"\xff", b'{"a":' + b"[" * 5000],
 )
 def test_a_frame_that_cannot_be_read_is_a_bad_reply(data: bytes) -> None:
     assert failure(frame({"text": "a"}), data) is FailureKind.UPSTREAM_BAD_REPLY

@@ -243,6 +243,7 @@ def test_an_error_event_is_an_error_whatever_it_holds() -> None:
         (b"", K.UPSTREAM_BAD_REPLY),
         (b"\n<!doctype html>", K.UPSTREAM_BAD_REPLY),
         (b'{"choices":"x"}', K.UPSTREAM_BAD_REPLY),
+        (b'{"choices":' + b"[" * 5000 + b"]" * 5000 + b"}", K.UPSTREAM_BAD_REPLY),
         (b'{"error":"Model too busy, overloaded"}', K.UPSTREAM_OVERLOADED),
         (
             b'{"choices":null,"base_resp":{"status_code":1008,"status_msg":"overdue"}}',

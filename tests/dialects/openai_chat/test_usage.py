@@ -116,7 +116,10 @@ def test_usage_is_found_wherever_the_vendor_puts_it(body: dict[str, Any]) -> Non
     assert usage_in(msgspec.json.encode(body)) == Usage(input=3, output=4)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"usage":7}', b'{"usage":null}', b"{}"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b"[]", b'{"usage":7}', b'{"usage":null}', b"{}", b'{"a":' + b"[" * 5000],
+)
 def test_what_holds_no_usage_gives_none(body: bytes) -> None:
     assert usage_in(body) is None
 

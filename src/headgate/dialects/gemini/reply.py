@@ -51,7 +51,7 @@ def read_usage(body: bytes) -> Usage | None:
     """Read the usage of a whole reply; None if it tells none."""
     try:
         usage = msgspec.json.decode(decode_reply_frame(body).usage_metadata)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return decode_usage(usage) if isinstance(usage, dict) and usage else None
 
@@ -86,7 +86,7 @@ def inspect_first(frame: Frame) -> Failure | None:
 def _read(data: bytes) -> tuple[WireReply | None, Failure | None]:
     try:
         reply = decode_reply_frame(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         error = _listed_error(data)
         return None, error or _bad_reply(f"the upstream's reply cannot be read: {wrong}")
     if reply.error is None:
@@ -99,7 +99,7 @@ def _listed_error(data: bytes) -> Failure | None:
     """Find an error object, alone or in the list that a stream without `alt=sse` is."""
     try:
         value = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     error = decode_error(value) if isinstance(value, dict | list) else None
     return failure_of(error) if error is not None else None

@@ -86,7 +86,7 @@ class GeminiStreamDecoder:
             return []
         try:
             reply = decode_reply_frame(frame.data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return self._failed(_bad_reply(f"a stream frame cannot be read: {error}"))
         if reply.error is not None:
             return self._failed(_reported(frame.data))
