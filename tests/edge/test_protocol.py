@@ -252,6 +252,9 @@ async def test_caller_who_sends_far_ahead_of_its_turn_is_not_read() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
                 await caller.send(GET * 500_000)  # 16 MB: more than the kernel takes on the way
+        unsent_bytes = caller.writer.transport.get_write_buffer_size()
+        await asyncio.sleep(0.2)
+        assert caller.writer.transport.get_write_buffer_size() == unsent_bytes > 0
 
 
 async def test_refusal_waits_for_the_answers_before_it() -> None:
@@ -313,6 +316,10 @@ TOO_LARGE = {
     ),
     "chunked body": (CHUNKED + b"3e8\r\n" + b"x" * 1000 + b"\r\n" + b"1\r\nx\r\n" * 2, 413),
     "endless trailers": (CHUNKED + b"0\r\n" + b"X: y\r\n" * 30_000, 400),
+    "endless trailers behind a body": (
+        CHUNKED + (b"64\r\n" + b"x" * 100 + b"\r\n") * 9 + b"0\r\n" + b"X: y\r\n" * 5_000,
+        400,
+    ),
     "endless chunk extension": (CHUNKED + b"1;" + b"x" * 300_000, 400),
 }
 
@@ -631,6 +638,25 @@ async def test_slow_reader_is_served_at_its_own_speed() -> None:
             await endless.over.wait()
 
 
+async def test_next_in_the_pipeline_finds_the_caller_still_behind() -> None:
+    found: list[bool] = []
+
+    async def large(_request: Request, responder: Responder) -> None:
+        responder.answer(200, [TEXT], b"x" * 20_000_000)
+
+    async def small(_request: Request, responder: Responder) -> None:
+        found.append(responder.paused)
+        responder.answer(200, [TEXT], b"small")
+
+    async with serving(get("/large", large), get("/small", small)) as place:
+        caller = await place.call(narrow=True)
+        await caller.send(
+            b"GET /large HTTP/1.1\r\nHost: a\r\n\r\nGET /small HTTP/1.1\r\nHost: a\r\n\r\n"
+        )
+        await asyncio.sleep(0.1)
+    assert found == [True]
+
+
 @on_uvloop
 async def test_answer_nobody_reads_does_not_keep_a_closing_connection_for_ever() -> None:
     async def large(_request: Request, responder: Responder) -> None:
@@ -663,7 +689,7 @@ async def test_last_bytes_nobody_takes_do_not_keep_a_closing_connection_for_ever
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answers with what it was asked; `/api/early` does not wait for the body."""
+    """Answers with what it was asked; `/api/early` does not wait for the body, `/api/late` does."""
     if scope["type"] == "lifespan":
         while True:
             message = await receive()
@@ -671,6 +697,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             if message["type"] == "lifespan.shutdown":
                 return
     body = b""
+    if scope["path"] == "/api/late":
+        await asyncio.sleep(0.6)
     while scope["path"] != "/api/early":
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -722,6 +750,13 @@ async def test_app_that_does_not_wait_for_the_body_ends_the_connection() -> None
     async with serving(app=app, limits=QUICK) as place:
         got = await place.exchange(request(target="/api/early", body=b"x" * 100)[:-50])
     assert b"app POST /api/early?" in got
+
+
+@on_uvloop
+async def test_caller_is_not_blamed_for_an_app_that_reads_late() -> None:
+    async with serving(app=app, limits=QUICK) as place:
+        answer = await place.ask(request(target="/api/late", body=b"x" * 8_000_000))
+    assert answer.status == 200
 
 
 async def test_bodies_for_the_app_have_the_same_bounds() -> None:

@@ -34,8 +34,8 @@ from headgate.edge.watch import Watch
 # So much is parsed in one go: what is pipelined behind a request is looked at no further ahead.
 _PIECE = 8 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_FRAMING_ALLOWANCE = 64 * 1024  # chunk sizes, extensions and trailers beside a body ...
-_FRAMING_FACTOR = 8  # ... and so many bytes for each byte of it
+# Chunk sizes, extensions and trailers: so much, and as much again as the body itself.
+_FRAMING_ALLOWANCE = 64 * 1024
 
 
 class Reading(IntEnum):
@@ -186,7 +186,7 @@ class Inbound(HttpToolsProtocol):
             elif self._phase_bytes == size and not self._shut:
                 self._watch.due_in(limits.header_timeout_s)
             return
-        allowed_bytes = _FRAMING_ALLOWANCE + _FRAMING_FACTOR * self._body.size
+        allowed_bytes = _FRAMING_ALLOWANCE + 2 * self._body.size
         if self._phase_bytes > allowed_bytes or len(self.headers) > limits.header_count:
             self._refuse(bad_request("The chunked body has too much around its content.").failure)
         elif not self._shut:

@@ -248,8 +248,7 @@ class HeadgateProtocol(Inbound):
         else:
             if self._answering:
                 self._answering = self._shut = False
-                self.cycle.disconnected = True  # the app waits for a body that will not come
-                self.cycle.message_event.set()
+                self.cycle.disconnected = True  # what the app still says is not for this caller
             self._answer_refusal(failure)
 
     def _answer_refusal(self, failure: Failure) -> None:
