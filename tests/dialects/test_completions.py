@@ -156,7 +156,7 @@ def test_after_a_failure_nothing_follows() -> None:
     encoder = COMPLETIONS.stream_encoder(CONTEXT)
     encoder.feed(Started())
     failed = Failed(Failure(kind=FailureKind.UPSTREAM_INTERRUPTED, message="cut"))
-    assert b'"error"' in encoder.feed(failed)
+    assert b'"request_id":"r"' in encoder.feed(failed)
     assert all(encoder.feed(event) == b"" for event in replay(REPLY))
 
 

@@ -195,7 +195,7 @@ class CompletionEncoder:
                 return self._usage_chunk(event) + b"data: [DONE]\n\n"
             case Failed():
                 self._is_over = True
-                return OPENAI_CHAT.encode_error_event(event.failure, "")
+                return OPENAI_CHAT.encode_error_event(event.failure, self._context.reply_id)
         return b""
 
     def _begin(self, started: Started) -> None:

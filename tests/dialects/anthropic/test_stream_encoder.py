@@ -273,6 +273,7 @@ def test_a_failure_is_the_last_event() -> None:
     assert bodies[-1] == {
         "type": "error",
         "error": {"type": "overloaded_error", "message": "busy"},
+        "request_id": "msg_ours",
     }
     assert len(bodies) == 4
 

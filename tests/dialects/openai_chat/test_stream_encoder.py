@@ -248,6 +248,7 @@ def test_after_a_failure_nothing_follows() -> None:
     assert len(chunks) == 2
     assert chunks[1]["error"]["message"] == "cut"
     assert chunks[1]["error"]["code"] == "upstream_interrupted"
+    assert chunks[1]["error"]["request_id"] == "r"
 
 
 def test_a_failure_may_be_all_there_is() -> None:

@@ -98,7 +98,7 @@ class AnthropicStreamEncoder:
                 return self._end(event)
             case Failed():
                 self._over = True
-                return encode_error_event(event.failure, "")
+                return encode_error_event(event.failure, self._context.reply_id)
             case _:  # other choices
                 return b""
 

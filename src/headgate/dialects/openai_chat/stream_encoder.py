@@ -78,7 +78,7 @@ class ChatStreamEncoder:
                 return self._usage_chunk(event) + _DONE
             case Failed():
                 self._is_over = True
-                return encode_error_event(event.failure, "")
+                return encode_error_event(event.failure, self._context.reply_id)
 
     def _begin(self, started: Started) -> bytes:
         context = self._context
