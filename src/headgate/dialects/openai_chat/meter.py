@@ -29,8 +29,7 @@ def notable(data: bytes) -> bool:
         data.count(b'"finish_reason"') != data.count(b'"finish_reason":null')
         and _FINISH.search(data) is not None
     ) or (
-        data.count(b'"usage"') != data.count(b'"usage":null')
-        and _USAGE.search(data) is not None
+        (data.count(b'"usage"') != data.count(b'"usage":null') and _USAGE.search(data) is not None)
         or b"[DONE]" in data[-_DONE_REACH:]
         or b"error" in data
     )
