@@ -125,14 +125,14 @@ class Responder:
             return
         if not self.started or self.ended:
             raise RuntimeError("send belongs between start and end")
+        if self._chunked and data:  # first, because it is asked for every chunk of every stream
+            self._outlet.write(b"%b%x\r\n%b\r\n" % (self._head, len(data), data))
+            self._head = b""
+            return
         head = self._head
         if self._mute:
             data = b""
-        elif self._chunked:
-            if data:
-                data = b"%b%x\r\n%b\r\n" % (head, len(data), data)
-                head = b""
-        elif not self._until_close:
+        elif not self._chunked and not self._until_close:
             self._remaining -= len(data)
             if self._remaining < 0:
                 raise RuntimeError("the body is longer than announced")

@@ -96,18 +96,19 @@ class PassThrough:
 
     def feed(self, data: bytes) -> bytes:
         """Forward the whole frames among what has arrived."""
-        if self._rest:
-            data = self._rest + data
-            self._rest = b""
-        border = len(data) if data.endswith(b"\n\n") else cut_at_frame_border(data)
-        if border < len(data):
-            self._rest = data[border:]
-            if len(self._rest) > MAX_FRAME_BYTES:
-                return self.fail(_too_long())
-            data = data[:border]
+        if self._rest or not data.endswith(b"\n\n"):
+            data = self._whole_frames(self._rest + data)
         if self._notable(data):
             data = self._looked_through(data)
         return data if self._renaming is None else self._renaming(data)
+
+    def _whole_frames(self, data: bytes) -> bytes:
+        """Hold back what does not end with a frame's own end."""
+        border = cut_at_frame_border(data)
+        self._rest = data[border:]
+        if len(self._rest) > MAX_FRAME_BYTES:
+            return self.fail(_too_long())
+        return data[:border]
 
     def end(self) -> bytes:
         """Forward a last frame that lacks its blank line; say so if the reply is not complete."""

@@ -217,9 +217,10 @@ class Connection(asyncio.Protocol):
             self._feed(data)
         except HttpParserError as error:
             self._misread(error)
-        if self.pieces:
+        pieces = self.pieces
+        if pieces:
             if self._sink is not None:
-                self._hand_on(self._sink)
+                self._hand_on(self._sink, pieces)
             elif self._waiter is not None:
                 self._wake()
             elif self._unread_bytes > _MOST_UNREAD_BYTES and not self._is_read_paused:
@@ -391,18 +392,29 @@ class Connection(asyncio.Protocol):
             self._timer.stop()
             self._transport.abort()
 
-    def _hand_on(self, sink: Sink) -> None:
+    def _hand_on(self, sink: Sink, pieces: list[bytes]) -> None:
         """Give the sink what has come; wake the reader when it is the reader's turn."""
+        # This runs for every chunk of every stream: what `take` and `_bound` do stands here again,
+        # without their calls.
+        piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self._unread_bytes = 0
+        is_first = not self._has_body_begun
+        self._has_body_begun = True
         try:
-            goes_on = sink(self.take())
+            goes_on = sink(piece)
         except BaseException as error:  # noqa: BLE001 - it is raised again in the reader's task
             self.sink_error = error
             goes_on = False
+        if goes_on and not self.is_settled:
+            now_s, idle_s = self._loop.time(), self._timeouts.idle_s
+            if is_first:
+                self._bound(idle_s, now_s)
+            else:
+                self._timer.deadline_s = min(now_s + idle_s, self._total_at_s)
+            return
         self.sink_is_full = not goes_on
-        if not goes_on or self.is_settled:
-            self._wake()
-        else:
-            self._bound(self._timeouts.idle_s, self._loop.time())
+        self._wake()
 
     def _wake(self) -> None:
         self._sink = None
