@@ -113,6 +113,7 @@ class Journey:
         # Only now: a caller that hangs up while its last bytes wait for this cuts it short, and
         # `relay()` settles again on the way out.
         self._settled = True
+        self._exchange = None  # it knows us: without this only the collector frees both
 
     def _granted(self) -> Grant:
         if self._grant is None:
