@@ -134,6 +134,17 @@ async def test_a_request_that_is_over_is_freed_at_once(
         gc.enable()
 
 
+async def test_bodies_broken_off_take_no_memory_with_them(bench: Bench, tmp_path: Path) -> None:
+    async with process(bench, tmp_path, ["ok1"]) as program:
+        before_mb = program.rss_mb
+        data = question("ok1", text="x" * (12 * MIB))
+        for _ in range(20):
+            async with calling(program.url) as caller:
+                await caller.send(data[: 10 * MIB])
+        await until(lambda: program.socket_count <= 4, SETTLED_S)
+        assert program.rss_mb - before_mb < 50
+
+
 # ---------------------------------------------------------------- how soon
 
 

@@ -84,6 +84,7 @@ class HeadgateProtocol(Inbound):
         self._watch.close()
         self._waiting.clear()
         self._held.clear()
+        self._body.begin(0)  # the parser knows us, and would keep what came until it is collected
         self._hang_up()
         super().connection_lost(exc)
         if self._task is None:
