@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from headgate.relay.need import estimated_prompt, need_of
-from headgate.routing.plan import Need
+from headgate.routing.plan import Need, Outline
 from headgate.snapshot.facts import Key, RateLimit, RequestRule, RouteGroup, Strategy
 from tests.calls import call
 from tests.facts import channel, key, offer
@@ -16,7 +16,8 @@ RULED = offer(channel("a", exclude_rules=(RequestRule(match={"reasoning_effort":
 
 
 def needed(body: dict[str, Any], of: Key, **changes: Any) -> Need:
-    return need_of(call(body, **changes), of)
+    asked = call(body, **changes)
+    return need_of(asked, Outline(of.routes[asked.model]))
 
 
 def test_plain_channels_need_no_look_into_the_body() -> None:

@@ -184,7 +184,8 @@ def stages(
 def attempts(of: Key, joined: Stages, asked: Call | None = None) -> Attempts:
     """Plan a request, and be ready to try it."""
     asked = asked or call()
-    plan = joined.router.plan(of, need_of(asked, of), joined.clock.monotonic_s())
+    need = need_of(asked, joined.router.outline(of.routes.get(asked.model, ())))
+    plan = joined.router.plan(of, need, joined.clock.monotonic_s())
     questioner = Questioner(
         call=asked,
         translation=Translation(asked),

@@ -9,13 +9,15 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 _MOST_FORGOTTEN = 64
+_TIDY_EVERY = 64
 
 
 class SlidingWindow:
     """Times of the events that may still count, oldest first.
 
-    Every answer costs O(log n) at most. Bound: never holds more times than the largest count of
-    the windows it was last asked about, nor older ones than the longest of them.
+    Every answer costs O(log n) at most. Bound: holds no more times than the largest count of the
+    windows it was last asked about, nor older ones than the longest of them, but for a few that
+    wait to be tidied away.
     """
 
     __slots__ = ("_first", "_times_s")
@@ -41,11 +43,12 @@ class SlidingWindow:
         wait_s = self.wait_s(windows, now_s)
         if wait_s > 0:
             return wait_s
-        self._times_s.append(now_s)
-        largest, longest_s = 0, 0.0
-        for count, seconds in windows:
-            largest, longest_s = max(largest, count), max(longest_s, seconds)
-        self._forget(largest, now_s - longest_s)
+        times_s = self._times_s
+        times_s.append(now_s)
+        if not len(times_s) % _TIDY_EVERY:
+            largest = max((count for count, _ in windows), default=0)
+            longest_s = max((seconds for _, seconds in windows), default=0.0)
+            self._forget(largest, now_s - longest_s)
         return 0.0
 
     def give_back(self) -> None:

@@ -81,7 +81,8 @@ class Journey:
 
     def _attempts_of(self, call: Call) -> tuple[Attempts, Plan]:
         key, stages = self._granted().key, self._stages
-        plan = stages.router.plan(key, need_of(call, key), stages.clock.monotonic_s())
+        outline = stages.router.outline(key.routes.get(call.model, ()))
+        plan = stages.router.plan(key, need_of(call, outline), stages.clock.monotonic_s())
         questioner = Questioner(
             call=call,
             translation=Translation(call),

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from headgate.admission.estimate import prompt_tokens
 from headgate.relay.call import Call
-from headgate.routing.plan import Need, leaves
-from headgate.snapshot.facts import Key
+from headgate.routing.plan import Need, Outline
 
 
-def need_of(call: Call, key: Key) -> Need:
+def need_of(call: Call, outline: Outline) -> Need:
     """Describe a request for the filters of its model's routes."""
-    counted = ruled = False
-    for offer in leaves(key.routes.get(call.model, ())):
-        channel, limit = offer.channel, offer.credential_limit
-        if limit is not None and limit.tokens_per_request is not None:
-            counted = True
-        if channel.exclude_rules or channel.only_request_types or channel.exclude_request_types:
-            ruled = True
     return Need(
         model=call.model,
         operation=call.operation,
         path=call.path,
         body_bytes=len(call.body),
-        prompt_tokens=estimated_prompt(call) if counted else 0,
-        request_type=_request_type(call) if ruled else "",
-        reasoning_effort=_effort(call) if ruled else "",
+        prompt_tokens=estimated_prompt(call) if outline.counts_prompt else 0,
+        request_type=_request_type(call) if outline.looks_inside else "",
+        reasoning_effort=_effort(call) if outline.looks_inside else "",
     )
 
 

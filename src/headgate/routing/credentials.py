@@ -95,35 +95,36 @@ class CredentialPool:
             if credential.label in tried:
                 continue
             untried = True
-            wait_s = self._limit_wait_s(offer, credential, now_s)
-            if wait_s > 0:
-                waits_s.append(wait_s)
-                continue
             rest = self._health.credential_rest(channel, credential, now_s)
-            if rest is None:
-                return Chosen(self._take(offer, order, place, now_s))
-            resting.append((place, rest))
-        if resting:
-            place, rest = min(resting, key=lambda pair: pair[1].until_s)
-            return Chosen(self._take(offer, order, place, now_s), rest)
+            if rest is not None:
+                resting.append((place, rest))
+                continue
+            wait_s = self._use(offer, credential, place, now_s)
+            if wait_s <= 0:
+                return Chosen(credential)
+            waits_s.append(wait_s)
+        # Only resting ones are left: the one whose rest ends first, if its limit has room.
+        for place, rest in sorted(resting, key=lambda pair: pair[1].until_s):
+            credential = channel.credentials[order[place]]
+            wait_s = self._use(offer, credential, place, now_s)
+            if wait_s <= 0:
+                return Chosen(credential, rest)
+            waits_s.append(wait_s)
         return Refused(min(waits_s, default=None), untried)
 
-    def _take(self, offer: Offer, order: list[int], place: int, now_s: float) -> Credential:
-        channel = offer.channel
+    def _use(self, offer: Offer, credential: Credential, place: int, now_s: float) -> float:
+        """Count one use of a credential if its limit has room; 0, or the seconds to wait."""
+        channel, limit = offer.channel, offer.credential_limit
+        if limit is not None and limit.windows:
+            name = (channel.name, credential.label, offer.model)
+            window = self._windows.get(name)
+            if window is None:
+                window = self._windows[name] = SlidingWindow()
+            wait_s = window.take(limit.windows, now_s)
+            if wait_s > 0:
+                return wait_s
         self._cursors[channel.name] = place + 1
-        credential = channel.credentials[order[place]]
-        if offer.credential_limit is not None:
-            window = self._windows.setdefault(
-                (channel.name, credential.label, offer.model), SlidingWindow()
-            )
-            window.take(offer.credential_limit.windows, now_s)
-        return credential
-
-    def _limit_wait_s(self, offer: Offer, credential: Credential, now_s: float) -> float:
-        if offer.credential_limit is None:
-            return 0.0
-        window = self._windows.get((offer.channel.name, credential.label, offer.model))
-        return window.wait_s(offer.credential_limit.windows, now_s) if window is not None else 0.0
+        return 0.0
 
     def _order(self, channel: Channel) -> list[int]:
         known = self._orders.get(channel.name)

@@ -35,6 +35,11 @@ class Health:
         self._channels: dict[tuple[str, str], Rest] = {}
         self._credentials: dict[tuple[str, str], Rest] = {}
 
+    @property
+    def is_any_channel_resting(self) -> bool:
+        """Whether a look at single channels is needed at all."""
+        return bool(self._channels)
+
     def channel_rest(self, offer: Offer, now_s: float) -> Rest | None:
         """Tell whether an offer rests."""
         if not self._channels:

@@ -17,6 +17,9 @@ from headgate.routing.strategies import STRATEGIES
 from headgate.snapshot.facts import Key, Offer, RequestRule, Route, RouteGroup, Strategy
 
 _MOST_TURNS = 100_000
+_MOST_OUTLINES = 10_000
+
+Routes = tuple[Route | RouteGroup, ...]
 
 
 class Need(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +66,48 @@ class Rotation:
         return turn
 
 
+class Outline:
+    """What can be told of a model's routes before any request: worked out once for each table."""
+
+    __slots__ = (
+        "_open",
+        "channels",
+        "counts_prompt",
+        "is_flat",
+        "looks_inside",
+        "offers",
+        "routes",
+        "weights",
+    )
+
+    def __init__(self, routes: Routes) -> None:
+        self.routes = routes
+        self.offers = tuple(dict.fromkeys(leaves(routes)))
+        self.channels = len({offer.channel.name for offer in self.offers})
+        # Each route an offer of its own: then a strategy's order is the order of the offers.
+        self.is_flat = len(self.offers) == len(routes) and all(
+            isinstance(route, Route) for route in routes
+        )
+        self.weights = [route.weight for route in routes]
+        limits = [offer.credential_limit for offer in self.offers]
+        self.counts_prompt = any(limit and limit.tokens_per_request for limit in limits)
+        self.looks_inside = any(
+            offer.channel.exclude_rules
+            or offer.channel.only_request_types
+            or offer.channel.exclude_request_types
+            for offer in self.offers
+        )
+        self._open = {
+            operation
+            for operation in Operation
+            if all(_is_open(offer, operation) for offer in self.offers)
+        }
+
+    def is_open(self, operation: Operation) -> bool:
+        """No offer has anything to filter by: every request may have all of them."""
+        return operation in self._open
+
+
 class Router:
     """Plans requests: the strategies with the state that they need."""
 
@@ -70,6 +115,17 @@ class Router:
         self._health = health
         self._random = random
         self._rotation = Rotation()
+        self._outlines: dict[int, Outline] = {}
+
+    def outline(self, routes: Routes) -> Outline:
+        """Outline a model's routes, or remember it."""
+        known = self._outlines.get(id(routes))
+        if known is not None and known.routes is routes:
+            return known
+        if len(self._outlines) >= _MOST_OUTLINES:  # most are of configurations that have gone
+            self._outlines.clear()
+        made = self._outlines[id(routes)] = Outline(routes)
+        return made
 
     def plan(self, key: Key, need: Need, now_s: float) -> Plan:
         """Choose and order the offers for a request.
@@ -81,12 +137,11 @@ class Router:
         routes = key.routes.get(need.model)
         if not routes:
             raise RelayError(_nobody(need))
-        if len(routes) == 1 and isinstance(routes[0], Route):  # the common case, without lists
-            offer = routes[0].offer
-            _kept([offer], need)
-            rest = self._health.channel_rest(offer, now_s)
-            return Plan(offers=(offer,), channels=1, rest=rest)
-        kept = _kept(leaves(routes), need)
+        outline = self.outline(routes)
+        is_open = outline.is_open(need.operation)
+        kept = outline.offers if is_open else tuple(_kept(outline.offers, need))
+        if is_open and outline.is_flat and not self._health.is_any_channel_resting:
+            return Plan(offers=self._ordered(key, outline, need.model), channels=outline.channels)
         channels = len({offer.channel.name for offer in kept})
         resting = [(offer, self._health.channel_rest(offer, now_s)) for offer in kept]
         healthy = {offer for offer, rest in resting if rest is None}
@@ -96,6 +151,15 @@ class Router:
         group = RouteGroup(key_label=key.key_id, strategy=key.strategy, routes=routes)
         arranged = self._arranged(group, "", healthy, need.model)
         return Plan(offers=tuple(dict.fromkeys(arranged)), channels=channels)
+
+    def _ordered(self, key: Key, outline: Outline, model: str) -> tuple[Offer, ...]:
+        """Put the offers in order where all may serve: the common case, with little to do."""
+        offers = outline.offers
+        if key.strategy is Strategy.FIXED_PRIORITY or len(offers) == 1:
+            return offers
+        turn = self._rotation.turn(f"/{key.key_id}", model, counts=True)
+        order = STRATEGIES[key.strategy](outline.weights, turn, self._random)
+        return tuple(offers[place] for place in order)
 
     def _arranged(
         self, group: RouteGroup, asker: str, healthy: set[Offer], model: str, *, leads: bool = True
@@ -136,8 +200,6 @@ def leaves(routes: Sequence[Route | RouteGroup]) -> list[Offer]:
 
 def _kept(offers: Sequence[Offer], need: Need) -> list[Offer]:
     """Drop the offers that cannot serve this request, or say why none can."""
-    if all(_is_open(offer, need.operation) for offer in offers):
-        return list(offers)
     able = [offer for offer in offers if _can(offer, need.operation)]
     if not able:
         raise RelayError(_unable(offers, need))
