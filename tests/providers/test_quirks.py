@@ -124,10 +124,10 @@ def test_without_images_keeps_the_other_parts() -> None:
     assert quirks.without_images(body)["messages"][0]["content"] == [TEXT]
 
 
-def test_a_message_of_images_alone_keeps_an_empty_text() -> None:
+def test_a_message_of_images_alone_keeps_a_few_words() -> None:
     body = {"messages": [{"role": "user", "content": [IMAGE]}]}
     content = quirks.without_images(body)["messages"][0]["content"]
-    assert content == [{"type": "text", "text": ""}]
+    assert content == [{"type": "text", "text": "(an image was left out here)"}]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from headgate.providers.provider import Body, Provider, Quirk
 _FORMATTING = "Formatting re-enabled. "
 _TOOL_FIELDS = ("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call")
 _GEMINI_TOOL_FIELDS = ("toolConfig", "tool_config")
+_NO_IMAGE = "(an image was left out here)"
 _IMAGE_PARTS = frozenset({"image", "image_url", "input_image"})
 _GOOGLE_SEARCH = {"type": "function", "function": {"name": "googleSearch"}}
 _THINKING_BUDGET = 4096
@@ -79,12 +80,12 @@ def without_tools(body: Body, model: str = "", alias: str = "") -> Body:
 def without_images(body: Body, model: str = "", alias: str = "") -> Body:
     """Leave out image parts, in any dialect's spelling (`image: false`).
 
-    A message that held nothing else keeps an empty text, since none of the wires takes an empty
-    list of parts.
+    A message that held nothing else keeps a few words, since none of the wires takes an empty list
+    of parts, and Anthropic no empty text.
     """
     for place, parts_field, empty in (
-        ("messages", "content", {"type": "text", "text": ""}),
-        ("contents", "parts", {"text": ""}),
+        ("messages", "content", {"type": "text", "text": _NO_IMAGE}),
+        ("contents", "parts", {"text": _NO_IMAGE}),
     ):
         messages = _decoded(body, place)
         for message in messages if isinstance(messages, list) else ():
