@@ -18,7 +18,7 @@ from headgate.relay.attempts import Attempts
 from headgate.relay.call import Call
 from headgate.relay.exchange import Exchange
 from headgate.relay.moderation import check_verdict, moderation_call
-from headgate.relay.need import estimated_prompt, need_of
+from headgate.relay.need import bounded_prompt, estimated_prompt, need_of
 from headgate.relay.stages import Stages
 from headgate.relay.upstream_body import Translation
 from headgate.routing.plan import Plan
@@ -54,7 +54,7 @@ class Journey:
         grant = self._granted()
         if grant.key.credits is None:
             return
-        estimate = estimated_usage(estimated_prompt(self.call), self.call.max_tokens())
+        estimate = estimated_usage(bounded_prompt(self.call), self.call.max_tokens())
         amount = self._cost(estimate)
         # An id of our own: callers choose request ids, and may send one for many requests at once.
         self._hold = await self._stages.ledger.reserve(grant.key, new_id("hold-"), amount)

@@ -7,6 +7,10 @@ from headgate.relay.call import Call
 from headgate.routing.plan import Need, Outline
 
 
+_SHORT_BYTES = 16 * 1024
+_BYTES_PER_TOKEN = 4  # of English; other scripts take more bytes and more tokens
+
+
 def need_of(call: Call, outline: Outline) -> Need:
     """Describe a request for the filters of its model's routes."""
     return Need(
@@ -18,6 +22,13 @@ def need_of(call: Call, outline: Outline) -> Need:
         request_type=_request_type(call) if outline.looks_inside else "",
         reasoning_effort=_effort(call) if outline.looks_inside else "",
     )
+
+
+def bounded_prompt(call: Call) -> int:
+    """Bound the prompt's tokens for a hold: a short body's bytes say enough without decoding it."""
+    if len(call.body) <= _SHORT_BYTES:
+        return len(call.body) // _BYTES_PER_TOKEN
+    return estimated_prompt(call)
 
 
 def estimated_prompt(call: Call) -> int:

@@ -223,10 +223,10 @@ def _kept(offers: Sequence[Offer], need: Need) -> list[Offer]:
 
 def _is_open(offer: Offer, operation: Operation) -> bool:
     """Nothing to filter by: the common case, told without a look at the request."""
-    channel = offer.channel
+    channel, limit = offer.channel, offer.credential_limit
     return (
-        operation in channel.endpoints
-        and offer.credential_limit is None
+        _can(offer, operation)
+        and (limit is None or limit.tokens_per_request is None)
         and channel.max_body_bytes is None
         and not channel.exclude_endpoints
         and not channel.only_request_types
