@@ -191,6 +191,7 @@ async def test_07_a_providers_proxy_wins_and_direct_opts_out(bench: Bench) -> No
         assert await statuses(gate, 1, "gpt-px", SHAPED) == [200]
         assert await statuses(gate, 1, "gpt-hd", SHAPED) == [200]
         assert await statuses(gate, 1, "gpt-st", SHAPED) == [503]
+        await gate.running.close()  # before its proxy
 
 
 @pytest.mark.parametrize(
@@ -259,7 +260,9 @@ async def everything_at_lab(bench: Bench, *changes: tuple[str, str]) -> AsyncIte
     """Serve file 08 so that each vendor's host, whatever its name, is the lab."""
     async with proxy_to_lab() as proxy:
         text = vendors_at_lab(example("08", *changes), bench)
-        yield await bench.gateway(f"{text}\npreferences: {{proxy: '{proxy}'}}\n")
+        gate = await bench.gateway(f"{text}\npreferences: {{proxy: '{proxy}'}}\n")
+        yield gate
+        await gate.running.close()  # before its proxy
 
 
 async def test_08_the_file_starts_without_any_network(bench: Bench) -> None:

@@ -21,31 +21,31 @@ def config(place: str, preferences: str, *, models: str = "[gpt-m]", everyone: s
 
 
 async def test_case_67_heartbeats_until_the_first_byte(bench: Bench) -> None:
-    gate = await bench.gateway(config("slow3", "keepalive_interval: {gpt-m: 1}"))
+    gate = await bench.gateway(config("slow1", "keepalive_interval: {gpt-m: 0.4}"))
     reply = await gate.chat("gpt-m", stream=True)
     assert reply.status == 200
     assert reply.text.startswith(": keepalive\n\n: keepalive\n\n")
-    assert reply.place == "slow3"
+    assert reply.place == "slow1"
     assert reply.events[-1] == "[DONE]"
 
 
 async def test_case_67_failure_after_a_heartbeat_is_an_error_event(bench: Bench) -> None:
-    text = config("slow3", "keepalive_interval: {default: 1}, model_timeout: {default: 2}")
+    text = config("slow3", "keepalive_interval: {default: 0.4}, model_timeout: {default: 1}")
     gate = await bench.gateway(text)
     reply = await gate.chat("gpt-m", stream=True)
     assert reply.status == 200
     assert reply.text.startswith(": keepalive\n\n")
-    assert "Request timed out after 2 seconds" in reply.events[-1]["error"]["message"]
+    assert "Request timed out after 1 seconds" in reply.events[-1]["error"]["message"]
 
 
 async def test_case_68_no_heartbeat_beyond_the_timeout_or_without_a_stream(bench: Bench) -> None:
-    longer = "keepalive_interval: {default: 25}, model_timeout: {default: 5}"
-    gate = await bench.gateway(config("slow2", longer))
+    longer = "keepalive_interval: {default: 0.9}, model_timeout: {default: 0.8}"
+    gate = await bench.gateway(config("slow0.5", longer))
     assert ": keepalive" not in (await gate.chat("gpt-m", stream=True)).text
-    whole = await bench.gateway(config("slow2", "keepalive_interval: {default: 1}"))
+    whole = await bench.gateway(config("slow0.5", "keepalive_interval: {default: 0.2}"))
     reply = await whole.chat("gpt-m")
     assert reply.headers["content-type"] == "application/json"
-    assert reply.place == "slow2"
+    assert reply.place == "slow0.5"
 
 
 async def test_case_69_a_part_of_the_name_finds_the_global_timeout(bench: Bench) -> None:
