@@ -1,5 +1,6 @@
 """One attempt, from the body that goes out to an answer known to be one (`uni-api.md` 3.4, 72)."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from headgate.providers.provider import Operation
 from headgate.relay.answer import Answer, chosen_endpoint, headers_for, shown_model
 from headgate.relay.call import Call
 from headgate.routing.failover import Attempt
-from headgate.snapshot.facts import Channel, Endpoint, Offer, Settings
+from headgate.snapshot.facts import Channel, Endpoint, Offer, Settings, Timeouts
 from tests.calls import HELLO, call
 from tests.facts import channel, key, offer
 from tests.relay.upstreams import (
@@ -194,7 +195,8 @@ def headers(
 ) -> dict[str, str]:
     asked: Call = call(headers=list(sent))
     attempt = Attempt(offer=offer(of), credential=of.credentials[0])
-    return dict(headers_for(attempt, dialect, asked))
+    shown = headers_for(attempt, dialect, asked)
+    return {name: v if isinstance(v, str) else v.decode() for name, v in shown}
 
 
 def test_credential_and_request_id_go_along() -> None:
@@ -243,3 +245,15 @@ def test_renamed_model_is_shown_by_the_name_that_was_asked_for(
 ) -> None:
     made = offer(channel("a", answer_model=answer_model), model, alias=alias)
     assert shown_model(made) == shown
+
+
+async def test_upstream_that_sends_only_comments_is_silent() -> None:
+    class Murmuring(FakeResponse):
+        async def read(self) -> bytes:
+            await asyncio.sleep(0.01)
+            return b": still here\n\n"
+
+    murmuring = Murmuring(content_type=b"text/event-stream")
+    impatient = offer("a", timeouts=Timeouts(first_byte_s=0.1))
+    with pytest.raises(RelayError, match=r"timed out after 0\.1 seconds"):
+        await answered(murmuring, impatient, stream=True)

@@ -93,3 +93,11 @@ def test_usage_chunk_is_asked_for_with_true_alone(options: Any, asks: bool) -> N
 
 def test_usage_chunk_is_not_asked_for_by_silence() -> None:
     assert not asks_for_usage(fields({}))
+
+
+@pytest.mark.parametrize(
+    ("asked", "answers"),
+    [({}, 1), ({"n": 3}, 3), ({"n": 0}, 1), ({"n": "9"}, 1), ({"n": 10**6}, 128)],
+)
+def test_number_of_answers_is_a_sensible_one(asked: dict[str, Any], answers: int) -> None:
+    assert call({"model": "gpt", **asked}).answers() == answers

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from headgate.relay.need import estimated_prompt, need_of
+from headgate.relay.need import bounded_prompt, estimated_prompt, need_of
 from headgate.routing.plan import Need, Outline
 from headgate.snapshot.facts import Key, RateLimit, RequestRule, RouteGroup, Strategy
 from tests.calls import call
@@ -78,3 +78,11 @@ def test_effort_is_read_in_both_spellings(body: dict[str, Any], effort: str) -> 
 )
 def test_compaction_is_known_by_path_or_item(body: dict[str, Any], path: str, kind: str) -> None:
     assert needed(body, key([RULED]), path=path).request_type == kind
+
+
+def test_short_prompt_is_bounded_without_a_look_into_it() -> None:
+    short = call({"messages": [{"content": FORTY}]})
+    assert bounded_prompt(short) == len(short.body) // 4
+    picture = {"type": "image_url", "image_url": {"url": "data:;base64," + "A" * 100_000}}
+    long = call({"messages": [{"content": [picture, {"type": "text", "text": FORTY}]}]})
+    assert bounded_prompt(long) == estimated_prompt(long) == 10

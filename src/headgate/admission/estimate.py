@@ -20,9 +20,9 @@ def prompt_tokens(messages: Any) -> int:
     return _characters(messages) // _CHARACTERS_PER_TOKEN
 
 
-def estimated_usage(prompt: int, max_tokens: int | None) -> Usage:
+def estimated_usage(prompt: int, max_tokens: int | None, answers: int = 1) -> Usage:
     """Bound the usage of a request; without a caller's maximum a common one is assumed."""
-    return Usage(input=prompt, output=max_tokens or _DEFAULT_OUTPUT_TOKENS)
+    return Usage(input=prompt, output=(max_tokens or _DEFAULT_OUTPUT_TOKENS) * answers)
 
 
 def _characters(value: Any) -> int:

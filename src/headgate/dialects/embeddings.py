@@ -175,9 +175,11 @@ def _read_gemini(body: bytes, fields: Fields, model: str) -> tuple[bytes, Usage 
         values = entry.get("values") if isinstance(entry, dict) else None
         if not isinstance(values, list):
             raise RelayError(bad_reply(f"embedding {index} has no values"))
-        vectors.append(
-            {"object": "embedding", "index": index, "embedding": _in_format(values, wanted)}
-        )
+        try:
+            vector = _in_format(values, wanted)
+        except struct.error:
+            raise RelayError(bad_reply(f"embedding {index} holds more than numbers")) from None
+        vectors.append({"object": "embedding", "index": index, "embedding": vector})
     usage = _gemini_usage(wire.get("usageMetadata"))
     reply: Json = {"object": "list", "data": vectors, "model": model}
     told = encode_usage(usage or Usage())

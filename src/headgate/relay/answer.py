@@ -6,8 +6,10 @@ at, streams have shown their first frames. Until then any failure may fail over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 
 import msgspec
 
@@ -37,14 +39,26 @@ from headgate.relay.upstream_body import (
     translated_body,
 )
 from headgate.routing.failover import Attempt
-from headgate.snapshot.facts import Endpoint, LossPolicy, Offer, Settings, Timeouts
+from headgate.snapshot.facts import (
+    Channel,
+    Credential,
+    Endpoint,
+    LossPolicy,
+    Offer,
+    Settings,
+    Timeouts,
+)
 from headgate.upstream.client_pool import ClientPool
 from headgate.upstream.open import Ask, open_upstream
 from headgate.upstream.response import UpstreamResponse
 
 MOST_REPLY_BYTES = 64 * 1024 * 1024
 _COMMIT_FRAMES = 4  # how far into a stream the operator's error_triggers are looked for
-_USER_AGENT = f"headgate/{__version__}"
+_OURS = {
+    "content-type": "application/json",
+    "accept": "*/*",
+    "user-agent": f"headgate/{__version__}",
+}
 
 # Headers of callers that mean something to an upstream of the same dialect.
 _FORWARDED = {
@@ -94,7 +108,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         body = self._body(offer, endpoint, stream)
         response = await self._open(attempt, endpoint, body, stream, timeouts, now_s)
         try:
-            return await self._answer(attempt, endpoint, body.losses, response)
+            return await self._answer(attempt, endpoint, body.losses, response, timeouts)
         except BaseException:
             response.abort()
             raise
@@ -160,6 +174,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         endpoint: Endpoint,
         losses: tuple[Loss, ...],
         response: UpstreamResponse,
+        timeouts: Timeouts,
     ) -> Answer:
         answer = Answer(attempt=attempt, dialect=endpoint.dialect, losses=losses)
         upstream = DIALECTS[endpoint.dialect]
@@ -167,19 +182,19 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         if kind.startswith(b"text/html"):
             raise RelayError(_bad_reply("The upstream answered with an HTML page."))
         if kind.startswith(b"text/event-stream"):
-            await self._streamed(answer, upstream, response)
+            await self._streamed(answer, upstream, response, timeouts.first_byte_s)
         else:
             await self._whole(answer, upstream, response)
         return answer
 
     async def _streamed(
-        self, answer: Answer, upstream: Dialect, response: UpstreamResponse
+        self, answer: Answer, upstream: Dialect, response: UpstreamResponse, bound_s: float
     ) -> None:
         """Hold the stream until its first frames have shown that it is an answer."""
         if not self.call.stream:
             self._collect(answer, upstream, await response.read_all(MOST_REPLY_BYTES))
             return
-        answer.first = await self._first(upstream, response)
+        answer.first = await self._first(upstream, response, bound_s)
         answer.response = response
         answer.lane = self._lane(answer.attempt.offer, upstream, DIALECTS[self.call.dialect])
 
@@ -229,28 +244,43 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
             renaming=None if model is None else Renaming(model),
         )
 
-    async def _first(self, upstream: Dialect, response: UpstreamResponse) -> bytes:
-        """Read until the first frame is there (with triggers configured: the first few)."""
+    async def _first(self, upstream: Dialect, response: UpstreamResponse, bound_s: float) -> bytes:
+        """Read until the first frame is there (with triggers configured: the first few).
+
+        Comments keep a connection alive, but an upstream that sends nothing else is silent too.
+        """
         wanted = _COMMIT_FRAMES if self.settings.error_triggers else 1
         decoder = upstream.frame_decoder()
         pieces: list[bytes] = []
         seen = 0
-        while seen < wanted:
-            data = await response.read()
-            pieces.append(data)
-            for frame in _frames_of(decoder, data):
-                failure = upstream.inspect_first(frame) if seen == 0 else None
-                if failure is not None:
-                    raise RelayError(failure)
-                self._check_triggers(frame.data)
-                seen += 1
-                if seen == wanted:
-                    break
-            if not data:
-                break
+        try:
+            async with asyncio.timeout(bound_s):
+                while seen < wanted:
+                    data = await response.read()
+                    pieces.append(data)
+                    seen += self._looked_at(upstream, decoder, data, seen, wanted)
+                    if not data:
+                        break
+        except TimeoutError:
+            raise RelayError(_silent(bound_s)) from None
         if seen == 0:
             raise RelayError(_bad_reply("Upstream server returned an empty response."))
         return b"".join(pieces)
+
+    def _looked_at(
+        self, upstream: Dialect, decoder: FrameDecoder, data: bytes, seen: int, wanted: int
+    ) -> int:
+        """Look at frames until enough have been seen; how many these bytes brought."""
+        found = 0
+        for frame in _frames_of(decoder, data):
+            failure = upstream.inspect_first(frame) if seen + found == 0 else None
+            if failure is not None:
+                raise RelayError(failure)
+            self._check_triggers(frame.data)
+            found += 1
+            if seen + found == wanted:
+                break
+        return found
 
     def _check_triggers(self, data: bytes) -> None:
         """Treat an answer that holds one of the operator's error_triggers as a failure."""
@@ -284,35 +314,49 @@ def chosen_endpoint(offer: Offer, call: Call) -> Endpoint:
     return endpoints[0]
 
 
-def headers_for(attempt: Attempt, dialect: str, call: Call) -> list[tuple[str, str]]:
+def headers_for(attempt: Attempt, dialect: str, call: Call) -> list[tuple[str, str | bytes]]:
     """The upstream request's headers; later ones win over earlier ones of the same name.
 
     Order: ours, the caller's meaningful ones, the provider's and operator's, the callers' that
     the operator lets through, the credential.
     """
     channel = attempt.offer.channel
-    headers = {
-        "content-type": "application/json",
-        "accept": "*/*",
-        "user-agent": _USER_AGENT,
-        "x-request-id": call.request_id,
+    theirs = _forwarded(call, dialect) if dialect == call.dialect else {}
+    through = {
+        name.lower(): value.decode("latin-1")
+        for name in channel.passthrough_headers
+        if (value := _header(call.headers, name.lower().encode())) is not None
     }
-    for name, value in channel.provider.headers:
-        headers[name.lower()] = value
-    forwarded = _FORWARDED.get(dialect, frozenset()) if dialect == call.dialect else frozenset()
-    if forwarded:
-        for name_bytes, value_bytes in call.headers:
-            if name_bytes in forwarded:
-                headers[name_bytes.decode("latin-1")] = value_bytes.decode("latin-1")
-    for name, value in channel.headers:
-        headers[name.lower()] = value
-    for wanted in channel.passthrough_headers:
-        value_of = _header(call.headers, wanted.lower().encode())
-        if value_of is not None:
-            headers[wanted.lower()] = value_of.decode("latin-1")
-    for name, value in attempt.credential.headers:
-        headers[name.lower()] = value
-    return list(headers.items())
+    if theirs or through:
+        headers = _OURS | theirs | _channels(channel) | through | _credentials(attempt.credential)
+        fixed: Iterable[tuple[str, str]] = headers.items()
+    else:
+        fixed = _fixed_headers(channel, attempt.credential)
+    return [*fixed, ("x-request-id", call.request_id.encode("latin-1", "replace"))]
+
+
+@lru_cache(maxsize=4096)
+def _fixed_headers(channel: Channel, credential: Credential) -> tuple[tuple[str, str], ...]:
+    """The headers of a channel and credential, when the caller adds none."""
+    return tuple((_OURS | _channels(channel) | _credentials(credential)).items())
+
+
+def _channels(channel: Channel) -> dict[str, str]:
+    headers = (*channel.provider.headers, *channel.headers)
+    return {name.lower(): value for name, value in headers}
+
+
+def _credentials(credential: Credential) -> dict[str, str]:
+    return {name.lower(): value for name, value in credential.headers}
+
+
+def _forwarded(call: Call, dialect: str) -> dict[str, str]:
+    wanted = _FORWARDED.get(dialect, frozenset())
+    return {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in call.headers
+        if name in wanted
+    }
 
 
 def _header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes | None:
@@ -335,6 +379,12 @@ def _unescaped(data: bytes) -> str:
         with suppress(msgspec.DecodeError, RecursionError):  # not JSON: searched as it is
             data = msgspec.json.encode(msgspec.json.decode(data))
     return data.decode("utf-8", "replace")
+
+
+def _silent(bound_s: float) -> Failure:
+    return Failure(
+        kind=FailureKind.UPSTREAM_TIMEOUT, message=f"Request timed out after {bound_s:g} seconds"
+    )
 
 
 def _bad_reply(message: str) -> Failure:

@@ -11,6 +11,7 @@ from headgate.dialects.dialect import Fields
 from headgate.providers.provider import Operation
 
 _MOST_TOKENS = 10_000_000
+_MOST_ANSWERS = 128  # OpenAI's own bound
 _LONGEST_TEXT = 1000  # names are repeated in messages, logs and records
 
 
@@ -45,6 +46,13 @@ class Call(msgspec.Struct, kw_only=True):
             if isinstance(value, int) and not isinstance(value, bool):
                 return min(max(value, 0), _MOST_TOKENS)
         return None
+
+    def answers(self) -> int:
+        """How many answers the caller wants (`n`); 1 unless it says a sensible number."""
+        value = self.value("n") if "n" in self.fields else 1
+        if isinstance(value, bool) or not isinstance(value, int):
+            return 1
+        return min(max(value, 1), _MOST_ANSWERS)
 
 
 def text_field(fields: Fields, name: str) -> str:

@@ -54,7 +54,9 @@ class Journey:
         grant = self._granted()
         if grant.key.credits is None:
             return
-        estimate = estimated_usage(bounded_prompt(self.call), self.call.max_tokens())
+        estimate = estimated_usage(
+            bounded_prompt(self.call), self.call.max_tokens(), self.call.answers()
+        )
         amount = self._cost(estimate)
         # An id of our own: callers choose request ids, and may send one for many requests at once.
         self._hold = await self._stages.ledger.reserve(grant.key, new_id("hold-"), amount)

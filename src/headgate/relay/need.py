@@ -6,7 +6,6 @@ from headgate.admission.estimate import prompt_tokens
 from headgate.relay.call import Call
 from headgate.routing.plan import Need, Outline
 
-
 _SHORT_BYTES = 16 * 1024
 _BYTES_PER_TOKEN = 4  # of English; other scripts take more bytes and more tokens
 

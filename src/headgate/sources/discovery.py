@@ -74,7 +74,7 @@ def _names(entries: list[Any]) -> list[str]:
     found = []
     for entry in entries:
         name = (entry.get("id") or entry.get("name")) if isinstance(entry, Mapping) else entry
-        if isinstance(name, str) and name:
+        if isinstance(name, str) and name and name.isprintable():
             found.append(name.removeprefix("models/"))
     return found
 

@@ -170,13 +170,17 @@ def encode_head(request: HttpRequest) -> bytes:
     """Write everything up to the body.
 
     Host and Content-Length are ours, and so is what concerns the connection; unless the headers
-    say otherwise the answer is asked for uncompressed.
+    say otherwise the answer is asked for uncompressed. Lines with a text for a value are kept for
+    the next request; bytes say that the value is this request's alone.
 
     Errors: RelayError if a header or the target holds what HTTP does not allow; it names the
     header, not its value.
     """
     method, origin, target, headers, body = request
-    lines = [_line(name, value) for name, value in headers]
+    lines = [
+        _line(name, value) if isinstance(value, str) else _checked_line(name, value)
+        for name, value in headers
+    ]
     head = _start(method, origin, target) + b"".join(lines)
     if _ACCEPT_ENCODING not in head:
         head += _NO_COMPRESSION
@@ -201,9 +205,8 @@ def _start(method: str, origin: Origin, target: str) -> bytes:
     return f"{method} {target} HTTP/1.1\r\nhost: {host}\r\n{extra}".encode("ascii")
 
 
-@lru_cache(maxsize=4096)
-def _line(name: Text, value: Text) -> bytes:
-    """Write one header; most are the same in every request, so the cache keeps them."""
+def _checked_line(name: Text, value: Text) -> bytes:
+    """Write one header."""
     try:
         raw_name = name.encode("ascii").lower() if isinstance(name, str) else name.lower()
         raw_value = value.encode("latin-1") if isinstance(value, str) else value
@@ -212,6 +215,9 @@ def _line(name: Text, value: Text) -> bytes:
     if not _HEADER_NAME.fullmatch(raw_name) or not _HEADER_VALUE.fullmatch(raw_value):
         raise RelayError(_not_allowed(f"The header {_shown(name)}"))
     return b"" if raw_name in _OURS else b"%b: %b\r\n" % (raw_name, raw_value)
+
+
+_line = lru_cache(maxsize=4096)(_checked_line)
 
 
 def _shown(name: Text) -> str:

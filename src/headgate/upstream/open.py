@@ -24,7 +24,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     model: str
     query: str
-    headers: Sequence[tuple[str, str]]
+    headers: Sequence[tuple[str, str | bytes]]
     body: bytes
     timeouts: Timeouts
     proxy: str | None
