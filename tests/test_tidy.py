@@ -23,6 +23,7 @@ TESTED_ELSEWHERE: dict[str, str] = {}
 
 # The outermost handlers: where a defect of ours must become an answer instead of a dead task.
 LAST_RESORTS: dict[str, str] = {
+    "upstream/connection.py": "what a sink raises in the loop's callback is raised by its reader",
     "app.py": "following the configuration must outlive any defect, which it reports",
     "edge/protocol.py": "a defect in a handler becomes a logged 500, or a cut answer",
 }
