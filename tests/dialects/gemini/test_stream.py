@@ -282,6 +282,19 @@ def test_sources_become_citations_of_the_text() -> None:
     )
 
 
+def test_a_text_without_end_is_not_kept_for_its_citations() -> None:
+    cited = {"citationSources": [{"uri": "near", "endIndex": 2}, {"uri": "far", "endIndex": 2**21}]}
+    frames = [frame({"text": "x" * 100_000}) for _ in range(15)]
+    found = choice(*frames, frame(finish="STOP", citationMetadata=cited))
+    (text,) = found.parts
+    assert isinstance(text, Text)
+    assert len(text.text) == 1_500_000
+    assert text.citations == (
+        Citation(url="near", start=0, end=2),
+        Citation(url="far", start=0, end=1_000_000),
+    )
+
+
 def test_log_probabilities_are_joined() -> None:
     def told(token: str) -> Json:
         return {"chosenCandidates": [{"token": token, "logProbability": -1.0}]}

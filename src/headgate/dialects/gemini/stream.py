@@ -57,6 +57,8 @@ from headgate.ir.request import (
     ToolCall,
 )
 
+# How much text is kept for citations: a stream without an end must not fill the memory.
+_MOST_CITED_BYTES = 1_000_000
 _RAW_SOUND = ("audio/l16", "audio/pcm")  # samples without a head: pieces follow each other
 
 
@@ -206,7 +208,7 @@ class _Candidate:
         self.cited: list[Json] = []
         self._next = 0  # the index of the next part
         self._open: type[Part] | None = None
-        self._said: list[str] = []  # of the text part: citations count characters in it
+        self._said = bytearray()  # of the text part: citations count characters in it
         self._args: PartialArgs | None = None
         self._media_type = ""
         self._tail = b""  # bytes of sound that do not fill a group of three
@@ -218,8 +220,8 @@ class _Candidate:
             return
         if self._open is not kind:
             self._start(Thinking() if thought else Text(text=""), events)
-        if not thought:
-            self._said.append(text)
+        if not thought and len(self._said) < _MOST_CITED_BYTES:
+            self._said += text.encode()
         proof = Signature(NAME, signature) if signature else None
         events.append(PartDelta(self._next - 1, text, self.choice, proof))
 
@@ -276,7 +278,7 @@ class _Candidate:
         self._end(events)
 
     def _citations(self) -> Iterator[Citation]:
-        text = "".join(self._said)
+        text = self._said.decode()
         for grounding in self.grounded:
             yield from decode_grounding(grounding, text)
         for sources in self.cited:
@@ -286,7 +288,7 @@ class _Candidate:
         self._end(events)
         self._open = type(part)
         if self._open is Text:
-            self._said = []
+            self._said = bytearray()
         events.append(PartStarted(self._next, part, self.choice))
         self._next += 1
 
