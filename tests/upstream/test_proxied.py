@@ -125,6 +125,17 @@ async def test_proxy_that_does_not_take_us_there_is_the_fault(
         assert failure.message == f"Unable to connect to service (proxy: {reason})"
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "https://127.0.0.1:9/"])
+async def test_proxy_that_nobody_runs_is_the_fault(scheme: str, url: str) -> None:
+    async with listening(Proxy().socks5) as address:
+        pass  # nobody listens there from now on
+    async with client() as pool:
+        failure = await failure_of(pool, post(url, proxy=f"{scheme}://u:secret@{address}"))
+        assert failure.code == "upstream_proxy_error"
+        assert failure.message == "Unable to connect to service (proxy: nobody answers there)"
+
+
 async def test_wrong_password_is_named_and_not_shown() -> None:
     async with listening(Proxy().socks5) as address, client() as pool:
         request = post("http://127.0.0.1:9/", proxy=f"socks5://user:secret@{address}")

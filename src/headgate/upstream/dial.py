@@ -17,7 +17,12 @@ from headgate.upstream.addresses import Address, Resolver, is_metadata
 from headgate.upstream.connection import Connection
 from headgate.upstream.http1 import Origin, ProxyAddress, parse_proxy
 from headgate.upstream.proxied import Conversation, tunnel
-from headgate.upstream.transport_failures import connect_timed_out, tls_failed, unreachable
+from headgate.upstream.transport_failures import (
+    connect_timed_out,
+    proxy_failed,
+    tls_failed,
+    unreachable,
+)
 
 # How long an address may take while there are others: a dead one must not cost the whole bound.
 _TURN_S = 2.0
@@ -63,11 +68,10 @@ class Dialer:
     ) -> Connection:
         if is_metadata(origin.host):  # the proxy resolves names out of our sight
             raise RelayError(unreachable("address_not_allowed"))
-        scheme = "https" if proxy.scheme == "https" else "http"
         if origin.scheme == "http" and proxy.scheme in ("http", "https"):
             # No tunnel: many proxies allow one to port 443 only. The request names the origin.
-            return await self._straight(scheme, proxy.host, proxy.port, make)
-        conversation = await self._straight(scheme, proxy.host, proxy.port, Conversation)
+            return await self._to_proxy(proxy, make)
+        conversation = await self._to_proxy(proxy, Conversation)
         transport = conversation.transport
         assert transport is not None  # noqa: S101 - for the type checker: it is connected
         try:
@@ -76,6 +80,15 @@ class Dialer:
         except BaseException:
             transport.abort()
             raise
+
+    async def _to_proxy(self, proxy: ProxyAddress, make: Callable[[], P]) -> P:
+        scheme = "https" if proxy.scheme == "https" else "http"
+        try:
+            return await self._straight(scheme, proxy.host, proxy.port, make)
+        except RelayError as error:
+            if error.failure.code is not None:  # it says more than that nobody answers
+                raise
+            raise RelayError(proxy_failed("nobody answers there")) from error
 
     async def _hand_over(
         self, transport: asyncio.Transport, origin: Origin, connection: Connection

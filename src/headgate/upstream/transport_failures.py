@@ -35,7 +35,7 @@ def tls_failed(error: OSError) -> Failure:
 
 
 def proxy_failed(reason: str) -> Failure:
-    """The proxy is there, but does not take us to the upstream."""
+    """The proxy does not take us to the upstream."""
     return unreachable("upstream_proxy_error", f"proxy: {reason}")
 
 
