@@ -27,6 +27,7 @@ def ask(**changes: Any) -> Ask:
         "proxy": None,
         "decode_error": OPENAI_CHAT.decode_error,
     }
+    facts["request_id"] = "r1"
     return Ask(**(facts | changes))
 
 

@@ -7,7 +7,7 @@ at, streams have shown their first frames. Until then any failure may fail over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 
@@ -43,6 +43,7 @@ from headgate.snapshot.facts import (
     Channel,
     Credential,
     Endpoint,
+    Headers,
     LossPolicy,
     Offer,
     Settings,
@@ -134,6 +135,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
             model=attempt.offer.model,
             query=attempt.credential.query,
             headers=headers_for(attempt, endpoint.dialect, self.call),
+            request_id=self.call.request_id,
             body=body.data,
             timeouts=timeouts,
             proxy=channel.proxy,
@@ -314,7 +316,7 @@ def chosen_endpoint(offer: Offer, call: Call) -> Endpoint:
     return endpoints[0]
 
 
-def headers_for(attempt: Attempt, dialect: str, call: Call) -> list[tuple[str, str | bytes]]:
+def headers_for(attempt: Attempt, dialect: str, call: Call) -> Headers:
     """The upstream request's headers; later ones win over earlier ones of the same name.
 
     Order: ours, the caller's meaningful ones, the provider's and operator's, the callers' that
@@ -329,14 +331,12 @@ def headers_for(attempt: Attempt, dialect: str, call: Call) -> list[tuple[str, s
     }
     if theirs or through:
         headers = _OURS | theirs | _channels(channel) | through | _credentials(attempt.credential)
-        fixed: Iterable[tuple[str, str]] = headers.items()
-    else:
-        fixed = _fixed_headers(channel, attempt.credential)
-    return [*fixed, ("x-request-id", call.request_id.encode("latin-1", "replace"))]
+        return tuple(headers.items())
+    return _fixed_headers(channel, attempt.credential)
 
 
 @lru_cache(maxsize=4096)
-def _fixed_headers(channel: Channel, credential: Credential) -> tuple[tuple[str, str], ...]:
+def _fixed_headers(channel: Channel, credential: Credential) -> Headers:
     """The headers of a channel and credential, when the caller adds none."""
     return tuple((_OURS | _channels(channel) | _credentials(credential)).items())
 

@@ -162,7 +162,7 @@ class Journey:
             at_s=clock.wall_s(),
             key_id=grant.key.key_id,
             role=grant.key.role,
-            operation=call.operation.value,
+            operation=call.operation,
             dialect=call.dialect,
             model=call.model,
             outcome=outcome,

@@ -71,13 +71,18 @@ class ProxyAddress(NamedTuple):
 
 
 class HttpRequest(NamedTuple):
-    """One request, whole: a body is never made while it is being sent."""
+    """One request, whole: a body is never made while it is being sent.
+
+    `headers` as a tuple are written once and kept for the next request with the same ones; `own`
+    are this request's alone.
+    """
 
     method: str
     origin: Origin
     target: str
     headers: Headers
     body: bytes
+    own: Headers = ()
 
 
 @lru_cache(maxsize=4096)
@@ -170,18 +175,16 @@ def encode_head(request: HttpRequest) -> bytes:
     """Write everything up to the body.
 
     Host and Content-Length are ours, and so is what concerns the connection; unless the headers
-    say otherwise the answer is asked for uncompressed. Lines with a text for a value are kept for
-    the next request; bytes say that the value is this request's alone.
+    say otherwise the answer is asked for uncompressed.
 
     Errors: RelayError if a header or the target holds what HTTP does not allow; it names the
     header, not its value.
     """
-    method, origin, target, headers, body = request
-    lines = [
-        _line(name, value) if isinstance(value, str) else _checked_line(name, value)
-        for name, value in headers
-    ]
-    head = _start(method, origin, target) + b"".join(lines)
+    method, origin, target, headers, body, own = request
+    block = _kept_block(headers) if isinstance(headers, tuple) else _block(headers)
+    head = _start(method, origin, target) + block
+    for name, value in own:
+        head += _line(name, value)
     if _ACCEPT_ENCODING not in head:
         head += _NO_COMPRESSION
     if not body and method in ("GET", "HEAD"):
@@ -205,7 +208,14 @@ def _start(method: str, origin: Origin, target: str) -> bytes:
     return f"{method} {target} HTTP/1.1\r\nhost: {host}\r\n{extra}".encode("ascii")
 
 
-def _checked_line(name: Text, value: Text) -> bytes:
+def _block(headers: Headers) -> bytes:
+    return b"".join([_line(name, value) for name, value in headers])
+
+
+_kept_block = lru_cache(maxsize=4096)(_block)
+
+
+def _line(name: Text, value: Text) -> bytes:
     """Write one header."""
     try:
         raw_name = name.encode("ascii").lower() if isinstance(name, str) else name.lower()
@@ -215,9 +225,6 @@ def _checked_line(name: Text, value: Text) -> bytes:
     if not _HEADER_NAME.fullmatch(raw_name) or not _HEADER_VALUE.fullmatch(raw_value):
         raise RelayError(_not_allowed(f"The header {_shown(name)}"))
     return b"" if raw_name in _OURS else b"%b: %b\r\n" % (raw_name, raw_value)
-
-
-_line = lru_cache(maxsize=4096)(_checked_line)
 
 
 def _shown(name: Text) -> str:

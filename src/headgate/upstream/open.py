@@ -24,7 +24,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     model: str
     query: str
-    headers: Sequence[tuple[str, str | bytes]]
+    headers: Sequence[tuple[str, str]]
+    request_id: str
     body: bytes
     timeouts: Timeouts
     proxy: str | None
@@ -40,7 +41,8 @@ async def open_upstream(pool: ClientPool, ask: Ask, now_s: float) -> UpstreamRes
     origin, target = address(ask.url, ask.model, ask.query)
     if ask.proxy is not None:
         origin = origin._replace(proxy=ask.proxy)
-    request = HttpRequest("POST", origin, target, ask.headers, ask.body)
+    own = (("x-request-id", ask.request_id),)
+    request = HttpRequest("POST", origin, target, ask.headers, ask.body, own)
     response = await pool.send(request, ask.timeouts)
     if 200 <= response.status < 300:
         return response

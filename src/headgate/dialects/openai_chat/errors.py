@@ -280,7 +280,7 @@ def inspect_reply(body: bytes) -> Failure | None:
         return failure
     if not seen.choices:
         return bad_reply(EMPTY)
-    if any(choice.says_something for choice in seen.choices):
+    if seen.choices[0].says_something or any(each.says_something for each in seen.choices[1:]):
         return None
     return _empty(seen.choices[0].finish_reason or "")
 
