@@ -13,7 +13,7 @@ CODE := $(wildcard src tests scripts bench)
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fix golden bench soak sizes lock clean
+.PHONY: help setup run test check fix golden docs bench soak sizes lock clean
 
 help:  ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ fix: $(DEV_READY)  ## Repair what lint and formatting can repair
 
 golden: $(DEV_READY)  ## Rewrite the golden files; the diff is the review
 	HEADGATE_GOLDEN=rewrite $(BIN)/pytest tests/golden $(ARGS)
+
+docs: $(READY)  ## Rewrite the tables in docs/reference/ that the code knows better
+	$(BIN)/python scripts/reference.py
 
 bench: $(DEV_READY)  ## Measure headgate beside haproxy and nginx, into bench/results/
 	$(BIN)/python -m bench $(ARGS)

@@ -89,7 +89,7 @@ Keepalives = Annotated[
     option(
         'Seconds of silence after which a stream\'s caller gets a ": keepalive" comment: one '
         "number, or a map as in model_timeout. Ignored if longer than the timeout. After the "
-        "first comment no other provider can be tried.",
+        "first comment the status is 200, so a failure can only be an error event.",
         kind="table",
     ),
 ]
