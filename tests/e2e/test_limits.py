@@ -149,6 +149,14 @@ async def test_case_99_credits(bench: Bench) -> None:
     assert reply.error == "Balance is insufficient, please check your account."
 
 
+async def test_a_prompt_over_the_callers_limit_reaches_no_upstream(bench: Bench) -> None:
+    gate = await bench.gateway(config("ok1", "k", key='rate_limit: "5/min,3/tpr"'))
+    assert (
+        await gate.chat("gpt-m", messages=[{"role": "user", "content": "x" * 400}])
+    ).status == 413
+    assert bench.places == []
+
+
 async def test_credits_of_zero_cannot_be_used(bench: Bench) -> None:
     gate = await bench.gateway(config("ok1", "k", key="credits: 0"))
     assert (await gate.chat("gpt-m")).status == 429

@@ -71,3 +71,10 @@ def test_upstreams_own_error_object_goes_on_unchanged() -> None:
     body = b'{"error": {"message": "theirs", "vendor_field": 1}}'
     failure = Failure(kind=_K.INVALID_REQUEST, message="theirs", upstream_body=body)
     assert failure_answer(failure, "r1", "openai_chat")[2] == body
+
+
+def test_a_spent_limit_is_told_as_openai_tells_it() -> None:
+    _, headers, _ = spelled(_K.RATE_LIMITED, retry_after_s=7.2, limit=15)
+    assert headers[b"x-ratelimit-limit-requests"] == b"15"
+    assert headers[b"x-ratelimit-remaining-requests"] == b"0"
+    assert headers[b"x-ratelimit-reset-requests"] == b"8s"

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from headgate.admission.access import resolved_model
 from headgate.admission.counters import Counters
 from headgate.admission.key_directory import KeyDirectory, unauthenticated
-from headgate.admission.rate_limit import Allowance, check_global, check_key
+from headgate.admission.rate_limit import (
+    Allowance,
+    check_global,
+    check_key,
+    check_prompt,
+)
 from headgate.snapshot.facts import Key, Snapshot
 
 
@@ -37,14 +44,23 @@ class Gate:
         await check_global(facts, self._counters, now_s)
         return key
 
-    async def admit(self, secret: str | None, model: str, facts: Snapshot, now_s: float) -> Grant:
-        """Let a request for a model in.
+    async def admit(
+        self,
+        secret: str | None,
+        model: str,
+        facts: Snapshot,
+        now_s: float,
+        prompt_tokens: Callable[[], int],
+    ) -> Grant:
+        """Let a request for a model in. `prompt_tokens` is asked only where a limit wants to know.
 
-        Errors: RelayError UNAUTHENTICATED, RATE_LIMITED.
+        Errors: RelayError UNAUTHENTICATED, RATE_LIMITED, REQUEST_TOO_LARGE.
         """
         key = await self.authenticate(secret, facts, now_s)
         model = resolved_model(key, model)
+        check_prompt(facts.settings.rate_limit, prompt_tokens)
         allowance = None
         if key.limits is not None and model in key.routes:
+            check_prompt(key.limits.limit_for(model), prompt_tokens)
             allowance = await check_key(key, model, self._counters, now_s)
         return Grant(key, model, allowance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 
 import msgspec
@@ -44,6 +45,24 @@ async def check_key(key: Key, model: str, counters: Counters, now_s: float) -> A
     return Allowance(*counters.remaining(scope, limit, now_s))
 
 
+def check_prompt(limit: RateLimit | None, prompt_tokens: Callable[[], int]) -> None:
+    """Refuse a prompt that is longer than a limit's `tpr` allows; it is measured only if one does.
+
+    Errors: RelayError REQUEST_TOO_LARGE.
+    """
+    if limit is None or limit.tokens_per_request is None:
+        return
+    tokens = prompt_tokens()
+    if tokens > limit.tokens_per_request:
+        raise RelayError(
+            Failure(
+                kind=FailureKind.REQUEST_TOO_LARGE,
+                message=f"The request body is too long: about {tokens} tokens, where "
+                f"{limit.tokens_per_request} per request are allowed.",
+            )
+        )
+
+
 async def _take(scope: str, limit: RateLimit, counters: Counters, now_s: float) -> None:
     wait_s = await counters.take(scope, limit, now_s)
     if wait_s > 0:
@@ -53,5 +72,6 @@ async def _take(scope: str, limit: RateLimit, counters: Counters, now_s: float) 
                 kind=FailureKind.RATE_LIMITED,
                 message="Too many requests",
                 retry_after_s=max(1, ceil(wait_s)),
+                limit=counters.remaining(scope, limit, now_s)[0],
             )
         )

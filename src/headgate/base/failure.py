@@ -114,7 +114,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     `message` is for the caller: no secrets, no stack. `status` is the upstream's own where it
     answered with one (400, 413 and the like reach the caller unchanged); without it the rule's
     status counts. `upstream_body` is the upstream's JSON error, already cleaned of secrets, for
-    callers of the same dialect. `attempts` has a line for each try that came before.
+    callers of the same dialect. `attempts` has a line for each try that came before. `limit` is the
+    number of requests that the caller may make in the window that is full.
     """
 
     kind: FailureKind
@@ -125,6 +126,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_s: float | None = None
     upstream_body: bytes | None = None
     attempts: tuple[str, ...] = ()
+    limit: int | None = None
 
     @property
     def rule(self) -> Rule:

@@ -24,6 +24,12 @@ def failure_answer(failure: Failure, request_id: str, dialect: str) -> tuple[int
     if failure.retry_after_s is not None:
         wait_s = ceil(min(failure.retry_after_s, _LONGEST_WAIT_S))
         headers.append((b"retry-after", b"%d" % max(1, wait_s)))
+        if failure.limit is not None:
+            headers += [
+                (b"x-ratelimit-limit-requests", b"%d" % failure.limit),
+                (b"x-ratelimit-remaining-requests", b"0"),
+                (b"x-ratelimit-reset-requests", b"%ds" % max(1, wait_s)),
+            ]
     if failure.attempts and failure.http_status >= 500 and failure.rule.blame is not Blame.CLIENT:
         # We have tried the alternatives; SDKs that retry on their own would only triple the load.
         headers.append((b"x-should-retry", b"false"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 
 from headgate.admission.admit import Grant
@@ -42,9 +44,15 @@ class Journey:
         self._settled = False
 
     async def admit(self, secret: str | None) -> Grant:
-        """Let the request in. Errors: RelayError UNAUTHENTICATED, RATE_LIMITED."""
+        """Let the request in.
+
+        Errors: RelayError UNAUTHENTICATED, RATE_LIMITED, REQUEST_TOO_LARGE.
+        """
         call, stages = self.call, self._stages
-        grant = await stages.gate.admit(secret, call.model, self._facts, stages.clock.monotonic_s())
+        now_s = stages.clock.monotonic_s()
+        grant = await stages.gate.admit(
+            secret, call.model, self._facts, now_s, partial(estimated_prompt, call)
+        )
         call.model = grant.model
         self._grant = grant
         return grant
