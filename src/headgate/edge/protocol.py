@@ -289,7 +289,8 @@ class HeadgateProtocol(Inbound):
         if unread and self.transport.can_write_eof():
             self._lingering = True
             self.flow.resume_reading()
-            self.transport.write_eof()
+            with contextlib.suppress(OSError):  # asyncio's own loop says here that the caller left
+                self.transport.write_eof()
             self._watch.due_in(self._limits.linger_s)
         else:
             self._close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -57,8 +58,9 @@ from headgate.ir.request import (
     ToolCall,
 )
 
-# How much text is kept for citations: a stream without an end must not fill the memory.
+# How much is kept for citations: a stream without an end must not fill the memory.
 _MOST_CITED_BYTES = 1_000_000
+_MOST_SOURCES = 1_000  # frames that name some
 _RAW_SOUND = ("audio/l16", "audio/pcm")  # samples without a head: pieces follow each other
 
 
@@ -204,8 +206,8 @@ class _Candidate:
         self.choice = choice
         self.reason = ""
         self.called = False
-        self.grounded: list[Json] = []
-        self.cited: list[Json] = []
+        self.grounded: deque[Json] = deque(maxlen=_MOST_SOURCES)
+        self.cited: deque[Json] = deque(maxlen=_MOST_SOURCES)
         self._next = 0  # the index of the next part
         self._open: type[Part] | None = None
         self._said = bytearray()  # of the text part: citations count characters in it

@@ -6,6 +6,8 @@ each rule here is for, is in `recordings.md` 5.2.
 
 from __future__ import annotations
 
+from zlib import crc32
+
 import msgspec
 
 from headgate.base.failure import Failure, FailureKind
@@ -174,6 +176,12 @@ class _Call:
         self.is_open = True
 
 
+def _extended(sum_of_text: tuple[int, int], text: str) -> tuple[int, int]:
+    """Add text to a length and checksum: enough to know a repeated text without keeping it."""
+    raw = text.encode("utf-8", "surrogatepass")
+    return sum_of_text[0] + len(raw), crc32(raw, sum_of_text[1])
+
+
 class _ChoiceReader:
     """Reads the deltas of one choice."""
 
@@ -185,7 +193,7 @@ class _ChoiceReader:
         self._part = -1
         self._calls: list[_Call] = []
         self._legacy_call: _Call | None = None
-        self._thoughts: list[str] = []  # of the open thinking part
+        self._thought = (0, 0)  # length and checksum of the open thinking part's text
         self._is_signed = False  # the open thinking part has its signature: it is complete
 
     # ------------------------------------------------------------------ one chunk
@@ -271,7 +279,7 @@ class _ChoiceReader:
         if self._kind is not None:
             events.append(PartEnded(self._part, self.choice))
             self._kind = None
-            self._thoughts.clear()
+            self._thought = (0, 0)
             self._is_signed = False
 
     def _close_calls(self, events: list[Event]) -> None:
@@ -298,7 +306,7 @@ class _ChoiceReader:
                 self._whole(part, events)
                 continue
             # The details repeat the text of this chunk, or (a signed one) of the whole part.
-            if not text and part.text and part.text != "".join(self._thoughts):
+            if not text and part.text and _extended((0, 0), part.text) != self._thought:
                 self._think(part.text, events)
             if part.signature is not None:
                 self._open(Thinking, events)
@@ -310,7 +318,7 @@ class _ChoiceReader:
         if self._is_signed:
             self._close(events)
         self._say(Thinking, text, events)
-        self._thoughts.append(text)
+        self._thought = _extended(self._thought, text)
 
     def _read_blocks(self, blocks: list[object], events: list[Event]) -> None:
         """Read content that is a list (Mistral's thinking)."""
