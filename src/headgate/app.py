@@ -226,7 +226,10 @@ def routes_of(stages: Stages) -> list[Route]:
     )
     routes = [
         Route(
-            methods=("POST",), path=root + path, handler=RelayEndpoint(stages, operation, dialect)
+            methods=("POST",),
+            path=root + path,
+            handler=RelayEndpoint(stages, operation, dialect),
+            dialect=dialect,
         )
         for path, operation, dialect in table
         for root in ("/v1", "")

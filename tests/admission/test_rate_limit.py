@@ -18,12 +18,17 @@ def limited(key_id: str = "k", **limits: RateLimit) -> Key:
     return key([], key_id=key_id, limits=LimitTable(tuple(limits.items()), default))
 
 
+async def counted(of: Key, model: str, counters: MemoryCounters, now_s: float) -> Allowance | None:
+    limit = of.limits.limit_for(model) if of.limits is not None else None
+    return await check_key(of, model, limit, counters, now_s)
+
+
 async def allowed(of: Key, models: list[str]) -> list[bool]:
     """Whether each of these requests, all at once, gets through."""
     counters, through = MemoryCounters(), []
     for model in models:
         try:
-            await check_key(of, model, counters, 0.0)
+            await counted(of, model, counters, 0.0)
             through.append(True)
         except RelayError:
             through.append(False)
@@ -32,9 +37,9 @@ async def allowed(of: Key, models: list[str]) -> list[bool]:
 
 async def refusal(of: Key, now_s: float) -> Failure:
     counters = MemoryCounters()
-    await check_key(of, "gpt", counters, 0.0)
+    await counted(of, "gpt", counters, 0.0)
     with pytest.raises(RelayError) as refused:
-        await check_key(of, "gpt", counters, now_s)
+        await counted(of, "gpt", counters, now_s)
     return refused.value.failure
 
 
@@ -48,7 +53,7 @@ async def test_each_model_has_its_own_window() -> None:
 async def test_keys_are_apart() -> None:
     counters = MemoryCounters()
     for key_id in ("one", "two"):
-        await check_key(limited(key_id, default=limit((1, 60.0))), "gpt", counters, 0.0)
+        await counted(limited(key_id, default=limit((1, 60.0))), "gpt", counters, 0.0)
 
 
 async def test_refusal_is_told_in_the_words_that_scripts_match() -> None:
@@ -64,7 +69,7 @@ async def test_wait_is_never_told_as_nothing() -> None:
 
 async def test_allowance_is_what_is_left_after_this_request() -> None:
     of = limited(default=limit((15, 60.0), (10, 86_400.0)))
-    assert await check_key(of, "gpt", MemoryCounters(), 0.0) == Allowance(10, 9, 86_400.0)
+    assert await counted(of, "gpt", MemoryCounters(), 0.0) == Allowance(10, 9, 86_400.0)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +83,7 @@ async def test_allowance_is_what_is_left_after_this_request() -> None:
 async def test_key_without_a_limit_on_the_model_is_not_counted(of: Key) -> None:
     counters = MemoryCounters()
     for _ in range(3):
-        assert await check_key(of, "gpt", counters, 0.0) is None
+        assert await counted(of, "gpt", counters, 0.0) is None
 
 
 async def test_limit_of_all_keys_is_one() -> None:

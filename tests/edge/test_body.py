@@ -23,6 +23,11 @@ def raw_deflate(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
+def small_window(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=9)
+    return packer.compress(data) + packer.flush()
+
+
 def zstd(data: bytes) -> bytes:
     """Without the content's size in the frame: it could lie."""
     return zstandard.ZstdCompressor(write_content_size=False).compress(data)
@@ -34,6 +39,7 @@ PACKERS: dict[bytes, Callable[[bytes], bytes]] = {
     b"GZIP": gzip.compress,
     b"deflate": zlib.compress,
     b" deflate ": raw_deflate,
+    b"Deflate": small_window,
     b"zstd": zstd,
     b"identity": bytes,
 }

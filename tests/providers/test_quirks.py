@@ -57,6 +57,7 @@ def test_top_p_is_dropped_for_gpt_5_2_only() -> None:
         ("gpt-5", "gpt-5-high", "high"),
         ("gpt-oss-120b", "gpt-oss-120b-low", "low"),
         ("grok-3-mini", "grok-3-mini-high", "high"),
+        ("gpt-5", "GPT-5-HIGH", "high"),
     ],
 )
 def test_an_alias_that_ends_in_high_or_low_sets_the_effort(

@@ -259,3 +259,14 @@ async def test_upstream_that_sends_only_comments_is_silent() -> None:
     impatient = offer("a", timeouts=Timeouts(first_byte_s=0.1))
     with pytest.raises(RelayError, match=r"timed out after 0\.1 seconds"):
         await answered(murmuring, impatient, stream=True)
+
+
+async def test_upstream_that_pours_comments_is_stopped() -> None:
+    class Pouring(FakeResponse):
+        async def read(self) -> bytes:
+            await asyncio.sleep(0)
+            return b":" * (8 * 1024 * 1024 - 2) + b"\n\n"
+
+    pouring = Pouring(content_type=b"text/event-stream")
+    with pytest.raises(RelayError, match="stream does not begin"):
+        await answered(pouring, offer("a", timeouts=Timeouts(first_byte_s=30.0)), stream=True)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.base.failure import FailureKind, RelayError
+from headgate.base.frames import Frame
 from headgate.dialects.anthropic import ANTHROPIC
 from headgate.dialects.dialect import ReplyContext
 from headgate.dialects.framing.sse import MAX_FRAME_BYTES
@@ -36,6 +37,11 @@ def passing(*, show_usage: bool = True, shown: str | None = None) -> PassThrough
 
 def translating(shown: str | None = None) -> Translated:
     return Translated(ANTHROPIC, OPENAI_CHAT, CONTEXT, shown)
+
+
+def _frames(pieces: Sequence[bytes]) -> list[Frame]:
+    decoder = ANTHROPIC.frame_decoder()
+    return [*decoder.feed(b"".join(pieces)), *decoder.end()]
 
 
 def event(name: str, **data: object) -> bytes:
@@ -243,7 +249,7 @@ def test_reply_is_finished_when_the_dialect_says_so(
 
 
 def test_stream_is_collected_and_written_as_asked() -> None:
-    reply = collected(b"".join(CLAUDE), ANTHROPIC)
+    reply = collected(_frames(CLAUDE), ANTHROPIC)
     whole = msgspec.json.decode(written(reply, OPENAI_CHAT, CONTEXT, stream=False))
     assert whole["choices"][0]["message"]["content"] == "hello"
     streamed = written(reply, OPENAI_CHAT, CONTEXT, stream=True)
@@ -253,5 +259,5 @@ def test_stream_is_collected_and_written_as_asked() -> None:
 
 def test_unfinished_stream_is_no_reply() -> None:
     with pytest.raises(RelayError) as failed:
-        collected(b"".join(CLAUDE[:3]), ANTHROPIC)
+        collected(_frames(CLAUDE[:3]), ANTHROPIC)
     assert failed.value.failure.kind is FailureKind.UPSTREAM_INTERRUPTED

@@ -171,6 +171,21 @@ async def test_stream_that_is_cut_is_charged_for_what_was_forwarded() -> None:
     assert await till.left() == CREDITS - 3
 
 
+async def test_what_was_forwarded_counts_however_its_lines_end() -> None:
+    crlf = [piece.replace(b"\n", b"\r\n") for piece in (chunk("hel"), b": ping\n\n", chunk("lo"))]
+    till = Till(FakePool(stream(*crlf, CUT)))
+    await till.ask(streaming())
+    assert till.record.usage == Usage(input=1, output=2)
+
+
+async def test_verdicts_are_not_charged_as_written_text() -> None:
+    endpoint = Endpoint(dialect="openai_chat", url="http://127.0.0.1:9/a/moderations")
+    of = channel("a", endpoints={Operation.MODERATIONS: (endpoint,)})
+    till = Till(FakePool(verdict("false")), key([offer(of)], credits=CREDITS))
+    await till.ask(call({"model": "gpt", "input": "hello"}, operation=Operation.MODERATIONS))
+    assert till.record.usage == Usage(input=1)
+
+
 async def test_caller_that_leaves_pays_for_what_was_forwarded() -> None:
     till = Till(FakePool(stream(chunk("hel"), chunk("lo"), SILENCE)))
     await till.ask(streaming(), pieces=2)

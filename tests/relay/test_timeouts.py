@@ -68,6 +68,12 @@ def test_channels_rule_wins_over_all() -> None:
     assert first_byte_s(ruled, of_channel=of_channel) == 7.0
 
 
+def test_rule_may_ask_for_a_type_of_request() -> None:
+    ruled = policy(rule({"request_type": ("compaction",)}, first_byte_s=5.0))
+    assert first_byte_s(ruled) == 1.0
+    assert first_byte_s(ruled, path="/v1/responses/compact") == 5.0
+
+
 def test_rule_with_the_most_conditions_counts_alone() -> None:
     of_all = policy(
         rule({"stream": ("false",)}, first_byte_s=2.0, connect_s=9.0),

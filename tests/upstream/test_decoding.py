@@ -211,3 +211,12 @@ async def test_bomb_is_a_bad_reply() -> None:
         with pytest.raises(RelayError) as caught:
             await response.read_all(1024 * 1024 * 1024)
         assert caught.value.failure.kind is K.UPSTREAM_BAD_REPLY
+
+
+@pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 131_072, 131_073, 131_400])
+@pytest.mark.parametrize("name", ["gzip", "zlib", "deflate"])
+def test_nothing_is_held_back_at_the_end_of_a_full_step(name: str, size: int) -> None:
+    pack, make = PACKERS[name]
+    decoder = make()
+    assert decoder.decode(pack(b"a" * size)) == b"a" * size
+    assert decoder.is_whole

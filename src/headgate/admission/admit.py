@@ -59,8 +59,8 @@ class Gate:
         key = await self.authenticate(secret, facts, now_s)
         model = resolved_model(key, model)
         check_prompt(facts.settings.rate_limit, prompt_tokens)
-        allowance = None
-        if key.limits is not None and model in key.routes:
-            check_prompt(key.limits.limit_for(model), prompt_tokens)
-            allowance = await check_key(key, model, self._counters, now_s)
-        return Grant(key, model, allowance)
+        if key.limits is None or model not in key.routes:
+            return Grant(key, model)
+        limit = key.limits.limit_for(model)
+        check_prompt(limit, prompt_tokens)
+        return Grant(key, model, await check_key(key, model, limit, self._counters, now_s))

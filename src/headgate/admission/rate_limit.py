@@ -32,12 +32,13 @@ async def check_global(facts: Snapshot, counters: Counters, now_s: float) -> Non
         await _take(_EVERYBODY, limit, counters, now_s)
 
 
-async def check_key(key: Key, model: str, counters: Counters, now_s: float) -> Allowance | None:
+async def check_key(
+    key: Key, model: str, limit: RateLimit | None, counters: Counters, now_s: float
+) -> Allowance | None:
     """Count a request for a model against the key's limit; each model has its own window.
 
     Errors: RelayError RATE_LIMITED.
     """
-    limit = key.limits.limit_for(model) if key.limits is not None else None
     if limit is None or not limit.windows:
         return None
     scope = f"{key.key_id}\n{model}"

@@ -18,6 +18,7 @@ from headgate.base.frames import Frame
 from headgate.dialects.dialect import Dialect, ReplyContext, Target
 from headgate.dialects.framing.sse import SseDecoder
 from headgate.dialects.openai_chat import OPENAI_CHAT
+from headgate.dialects.openai_chat.places import misshapen, refuse
 from headgate.dialects.openai_chat.reply import finish_word
 from headgate.dialects.openai_chat.stream import ChatStreamDecoder
 from headgate.dialects.openai_chat.usage import encode_usage
@@ -70,10 +71,8 @@ def decode_request(body: bytes) -> ChatRequest:
     try:
         asked = msgspec.json.decode(body, type=_Request)
     except msgspec.ValidationError as error:
-        raise RelayError(
-            Failure(kind=FailureKind.INVALID_REQUEST, message=str(error), param=_place_in(error))
-        ) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise misshapen(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RelayError(Failure(kind=FailureKind.INVALID_JSON, message=str(error))) from None
     options = asked.stream_options or _Options()
     given = decode_object(body) or {}
@@ -91,23 +90,13 @@ def decode_request(body: bytes) -> ChatRequest:
     )
 
 
-def _place_in(error: msgspec.ValidationError) -> str | None:
-    place = str(error).partition("`$.")[2].rstrip("`")
-    return place or None
-
-
 def _prompt(prompt: str | list[Any]) -> str:
-    match prompt:
-        case str() | [str()]:
-            return prompt if isinstance(prompt, str) else prompt[0]
-        case [str(), *_]:
-            problem = "this model answers one prompt at a time"
-        case _:
-            problem = "this model takes text, not tokens"
-    failure = Failure(
-        kind=FailureKind.INVALID_REQUEST, message=f"{problem} - at `$.prompt`", param="prompt"
-    )
-    raise RelayError(failure)
+    texts = [prompt] if isinstance(prompt, str) else prompt
+    if not texts or not isinstance(texts[0], str):
+        refuse("this model takes text, not tokens", "prompt")
+    if len(texts) > 1:
+        refuse("this model answers one prompt at a time", "prompt")
+    return texts[0]
 
 
 def encode_reply(reply: Reply, context: ReplyContext) -> bytes:

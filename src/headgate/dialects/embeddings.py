@@ -14,9 +14,10 @@ from typing import Any, NoReturn
 import msgspec
 from msgspec import Raw
 
-from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.failure import RelayError
 from headgate.dialects.dialect import Fields
 from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
+from headgate.dialects.openai_chat.places import refuse
 from headgate.dialects.openai_chat.usage import encode_usage, usage_in
 from headgate.dialects.openai_chat.wire import decode_object
 from headgate.ir.request import Json
@@ -138,7 +139,7 @@ def _ask_gemini(fields: Fields, model: str) -> Json:
     given = _value(fields, "input")
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list) or not texts:
-        _refuse_input("`input` must be a text or a list of texts", "input")
+        refuse("`input` must be a text or a list of texts", "input")
     options: Json = {}
     if (dimensions := _value(fields, "dimensions")) is not None:
         options["outputDimensionality"] = dimensions
@@ -146,17 +147,10 @@ def _ask_gemini(fields: Fields, model: str) -> Json:
     for index, text in enumerate(texts):
         if not isinstance(text, str):
             place = f"input[{index}]"
-            _refuse_input("this model takes text, not tokens", place)
+            refuse("this model takes text, not tokens", place)
         content = {"parts": [{"text": text}]}
         requests.append({"model": f"models/{model}", "content": content, **options})
     return {"requests": requests}
-
-
-def _refuse_input(message: str, place: str) -> NoReturn:
-    failure = Failure(
-        kind=FailureKind.INVALID_REQUEST, message=f"{message} - at `$.{place}`", param=place
-    )
-    raise RelayError(failure)
 
 
 def _read_gemini(body: bytes, fields: Fields, model: str) -> tuple[bytes, Usage | None]:

@@ -171,7 +171,8 @@ def _decoder(name: str, body: bytes) -> _Decoder:
     if name in ("gzip", "x-gzip"):
         return zlib.decompressobj(_GZIP)
     if name == "deflate":  # RFC 9110 8.4.1.2 means zlib's format, but some send it without
-        has_header = body[:1] == b"\x78" and int.from_bytes(body[:2], "big") % 31 == 0
+        is_zlib = bool(body) and body[0] & 0x0F == zlib.DEFLATED
+        has_header = is_zlib and int.from_bytes(body[:2], "big") % 31 == 0
         return zlib.decompressobj(_ZLIB if has_header else _RAW_DEFLATE)
     if name == "zstd":
         return zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()

@@ -33,7 +33,6 @@ _COMMA = re.compile(rb"[ \t\r\n]*,")
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _NOT_OPENING = bytes(set(range(256)) - set(b"[{"))
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_NOT_STRUCTURE = bytes(set(range(256)) - set(b"[]{},"))
 
 
 def decode_fields(body: bytes) -> dict[str, msgspec.Raw]:

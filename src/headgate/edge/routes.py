@@ -136,7 +136,6 @@ class RouteTable:
         # The longest fixed part first: /v1/models/{id}/x before /v1/models/{id:path}.
         self._patterns.sort(key=lambda item: -len(item[0].prefix) - len(item[0].suffix))
         self._folders = {path.split("/", 2)[1] for path in by_path} - {""}
-        self.paths: tuple[str, ...] = tuple(by_path)
 
     def exact(self) -> dict[str, dict[str, Route]]:
         """Every path without a placeholder, with its methods."""

@@ -46,7 +46,7 @@ def without_top_p(body: Body, model: str, alias: str) -> Body:
 
 def effort_from_alias(body: Body, model: str, alias: str) -> Body:
     """An alias that ends in "high" or "low" asks for that reasoning effort."""
-    body["reasoning_effort"] = "high" if alias.endswith("high") else "low"
+    body["reasoning_effort"] = "high" if alias.lower().endswith("high") else "low"
     return body
 
 
@@ -113,7 +113,7 @@ def google_search_tool(body: Body, model: str, alias: str) -> Body:
 
 def databricks_thinking(body: Body, model: str, alias: str) -> Body:
     """An alias with "think" makes a Claude on Databricks think; a trailing number is the budget."""
-    if "think" not in alias:
+    if "think" not in alias.lower():
         return body
     tail = alias.rpartition("-")[2]
     limit = _decoded(body, "max_tokens")

@@ -7,7 +7,7 @@ at, streams have shown their first frames. Until then any failure may fail over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 
@@ -51,7 +51,7 @@ from headgate.snapshot.facts import (
 )
 from headgate.upstream.client_pool import ClientPool
 from headgate.upstream.open import Ask, open_upstream
-from headgate.upstream.response import UpstreamResponse
+from headgate.upstream.response import UpstreamResponse, find_header
 
 MOST_REPLY_BYTES = 64 * 1024 * 1024
 _COMMIT_FRAMES = 4  # how far into a stream the operator's error_triggers are looked for
@@ -219,13 +219,14 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
 
     def _collect(self, answer: Answer, upstream: Dialect, body: bytes) -> None:
         """Make a whole reply of a stream that nobody asked to see as one."""
-        self._check_triggers(body)
         decoder = upstream.frame_decoder()
-        frames = decoder.feed(body) or decoder.end()
+        frames = [*decoder.feed(body), *decoder.end()]
         failure = upstream.inspect_first(frames[0]) if frames else None
         if failure is not None:
             raise RelayError(failure)
-        self._write(answer, collected(body, upstream))
+        for frame in frames:
+            self._check_triggers(frame.data)
+        self._write(answer, collected(frames, upstream))
 
     def _write(self, answer: Answer, reply: Reply) -> None:
         model = shown_model(answer.attempt.offer)
@@ -254,12 +255,15 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         wanted = _COMMIT_FRAMES if self.settings.error_triggers else 1
         decoder = upstream.frame_decoder()
         pieces: list[bytes] = []
-        seen = 0
+        held = seen = 0
         try:
             async with asyncio.timeout(bound_s):
                 while seen < wanted:
                     data = await response.read()
                     pieces.append(data)
+                    held += len(data)
+                    if held > MOST_REPLY_BYTES:
+                        raise RelayError(_bad_reply("The upstream's stream does not begin."))
                     seen += self._looked_at(upstream, decoder, data, seen, wanted)
                     if not data:
                         break
@@ -327,7 +331,7 @@ def headers_for(attempt: Attempt, dialect: str, call: Call) -> Headers:
     through = {
         name.lower(): value.decode("latin-1")
         for name in channel.passthrough_headers
-        if (value := _header(call.headers, name.lower().encode())) is not None
+        if (value := find_header(call.headers, name.lower().encode())) is not None
     }
     if theirs or through:
         headers = _OURS | theirs | _channels(channel) | through | _credentials(attempt.credential)
@@ -357,10 +361,6 @@ def _forwarded(call: Call, dialect: str) -> dict[str, str]:
         for name, value in call.headers
         if name in wanted
     }
-
-
-def _header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes | None:
-    return next((value for key, value in headers if key == name), None)
 
 
 def shown_model(offer: Offer) -> str | None:

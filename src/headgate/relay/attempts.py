@@ -9,7 +9,7 @@ from headgate.base.secrets import mask
 from headgate.relay.answer import Answer, Questioner
 from headgate.relay.stages import Stages
 from headgate.relay.timeouts import timeouts_for
-from headgate.routing.failover import Attempt, Failover
+from headgate.routing.failover import EXHAUSTED, Attempt, Failover
 from headgate.routing.plan import Plan
 from headgate.settlement.usage_record import AttemptRecord
 from headgate.snapshot.facts import Key, Timeouts
@@ -145,7 +145,7 @@ def _nothing_tried() -> Failure:
 def _all_resting(last: Failure) -> Failure:
     return Failure(
         kind=FailureKind.NO_CREDENTIAL,
-        message="All API keys are rate limited and stop auto retry!"
+        message=EXHAUSTED
         if last.rule.blame is Blame.CREDENTIAL
         else "Every channel rests after failures; the one whose rest ends first was tried.",
     )

@@ -33,6 +33,7 @@ class Call(msgspec.Struct, kw_only=True):
     client_ip: str = ""
     stream: bool = False
     include_usage: bool = False
+    prompt_tokens: int | None = None  # an estimate, made when it is first asked for
 
     def value(self, name: str) -> Any:
         """Decode one top-level field; None if it is absent."""
@@ -42,14 +43,14 @@ class Call(msgspec.Struct, kw_only=True):
     def max_tokens(self) -> int | None:
         """The caller's bound on the output, in whichever spelling; None if there is none."""
         for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
-            value = self.value(name) if name in self.fields else None
+            value = self.value(name)
             if isinstance(value, int) and not isinstance(value, bool):
                 return min(max(value, 0), _MOST_TOKENS)
         return None
 
     def answers(self) -> int:
         """How many answers the caller wants (`n`); 1 unless it says a sensible number."""
-        value = self.value("n") if "n" in self.fields else 1
+        value = self.value("n")
         if isinstance(value, bool) or not isinstance(value, int):
             return 1
         return min(max(value, 1), _MOST_ANSWERS)

@@ -154,7 +154,7 @@ class Exchange:
         lane, caller = self._lane, self._caller
         out = lane.feed(data)
         if out:
-            self.frames_out += out.count(b"\n\n")
+            self.frames_out += out.count(b"\ndata:") + out.startswith(b"data:")
             caller.send(out)
         if lane.failure is not None:
             self._over = True

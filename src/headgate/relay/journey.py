@@ -21,6 +21,7 @@ from headgate.relay.call import Call
 from headgate.relay.exchange import Exchange
 from headgate.relay.moderation import check_verdict, moderation_call
 from headgate.relay.need import bounded_prompt, estimated_prompt, need_of
+from headgate.relay.operations import PLAIN
 from headgate.relay.stages import Stages
 from headgate.relay.upstream_body import Translation
 from headgate.routing.plan import Plan
@@ -43,7 +44,7 @@ class Journey:
         self._exchange: Exchange | None = None
         self._settled = False
 
-    async def admit(self, secret: str | None) -> Grant:
+    async def admit(self, secret: str | None) -> None:
         """Let the request in.
 
         Errors: RelayError UNAUTHENTICATED, RATE_LIMITED, REQUEST_TOO_LARGE.
@@ -55,16 +56,17 @@ class Journey:
         )
         call.model = grant.model
         self._grant = grant
-        return grant
 
     async def hold(self) -> None:
         """Set money aside if the key's is limited. Errors: RelayError BALANCE_EXHAUSTED."""
         grant = self._granted()
         if grant.key.credits is None:
             return
-        estimate = estimated_usage(
-            bounded_prompt(self.call), self.call.max_tokens(), self.call.answers()
-        )
+        call, prompt = self.call, bounded_prompt(self.call)
+        if call.operation in PLAIN:
+            estimate = Usage(input=prompt)
+        else:
+            estimate = estimated_usage(prompt, call.max_tokens(), call.answers())
         amount = self._cost(estimate)
         # An id of our own: callers choose request ids, and may send one for many requests at once.
         self._hold = await self._stages.ledger.reserve(grant.key, new_id("hold-"), amount)
@@ -76,7 +78,8 @@ class Journey:
             return
         question = moderation_call(self.call, key)
         if question is not None:
-            verdict = await self._attempts_of(question)[0].first_answer()
+            self._attempts, _ = self._attempts_of(question)
+            verdict = await self._attempts.first_answer()
             check_verdict(verdict.whole or b"")
 
     async def open(self) -> Exchange:
@@ -145,6 +148,8 @@ class Journey:
         # A reply that was cut short has told the beginning of its usage at most (Anthropic).
         told = usage or Usage(input=estimated_prompt(self.call))
         output = exchange.frames_out or len(exchange.whole or b"") // 4
+        if self.call.operation in PLAIN:  # vectors and verdicts are not written in tokens
+            output = 0
         return msgspec.structs.replace(told, output=max(told.output, output)), "estimated"
 
     def _outcome(self) -> tuple[Outcome, int]:

@@ -7,11 +7,13 @@ out, usage counted on the way.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
 from headgate.base.failure import Failure, FailureKind
+from headgate.base.frames import Frame
 from headgate.dialects.dialect import Dialect, ReplyContext, StreamDecoder, StreamEncoder
 from headgate.dialects.framing.sse import MAX_FRAME_BYTES, cut_at_frame_border, parse_block
 from headgate.ir.collect import collect, replay
@@ -19,7 +21,6 @@ from headgate.ir.events import Ended, Event, Failed, Started
 from headgate.ir.reply import Reply
 from headgate.ir.usage import Usage
 
-_BORDER = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _MODEL_FIELD = re.compile(rb'("(?:model|modelVersion)"\s*:\s*)"(?:[^"\\]|\\.)*"')
 
 
@@ -56,7 +57,8 @@ class Renaming:
     def __call__(self, data: bytes) -> bytes:
         """Rename in a JSON reply, or in any number of frames."""
         # An upstream writes the same bytes in every frame, so after the first a replacement will
-        # do. In texts the quotes are escaped: what is found is always a key.
+        # do. In texts the quotes are escaped, and OpenAI's tool arguments are texts: what is found
+        # is the reply's own key.
         if self._old and self._old in data:
             return data.replace(self._old, self._new)
         found = _MODEL_FIELD.search(data)
@@ -212,15 +214,14 @@ def written(reply: Reply, caller: Dialect, context: ReplyContext, *, stream: boo
     return b"".join(encoder.feed(event) for event in replay(reply))
 
 
-def collected(body: bytes, upstream: Dialect) -> Reply:
-    """Collect a stream that has been read to its end into a whole reply.
+def collected(frames: Sequence[Frame], upstream: Dialect) -> Reply:
+    """Collect the frames of a stream that has been read to its end into a whole reply.
 
     Errors: RelayError when the stream tells of a failure or does not finish.
     """
-    frames = upstream.frame_decoder()
     decoder = upstream.stream_decoder()
     events: list[Event] = []
-    for frame in [*frames.feed(body), *frames.end()]:
+    for frame in frames:
         events += decoder.feed(frame)
     events += decoder.end()
     return collect(events)

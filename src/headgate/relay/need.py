@@ -6,6 +6,7 @@ from headgate.admission.estimate import prompt_tokens
 from headgate.relay.call import Call
 from headgate.routing.plan import Need, Outline
 
+_PROMPT_FIELDS = ("messages", "input", "prompt", "contents")
 _SHORT_BYTES = 16 * 1024
 _BYTES_PER_TOKEN = 4  # of English; other scripts take more bytes and more tokens
 
@@ -18,7 +19,7 @@ def need_of(call: Call, outline: Outline) -> Need:
         path=call.path,
         body_bytes=len(call.body),
         prompt_tokens=estimated_prompt(call) if outline.counts_prompt else 0,
-        request_type=_request_type(call) if outline.looks_inside else "",
+        request_type=request_type(call) if outline.looks_inside else "",
         reasoning_effort=_effort(call) if outline.looks_inside else "",
     )
 
@@ -31,14 +32,14 @@ def bounded_prompt(call: Call) -> int:
 
 
 def estimated_prompt(call: Call) -> int:
-    """Estimate the prompt's tokens from whichever field holds it."""
-    for name in ("messages", "input", "prompt", "contents"):
-        if name in call.fields:
-            return prompt_tokens(call.value(name))
-    return 0
+    """Estimate the prompt's tokens from whichever field holds it; reads it once only."""
+    if call.prompt_tokens is None:
+        names = (name for name in _PROMPT_FIELDS if name in call.fields)
+        call.prompt_tokens = prompt_tokens(call.value(next(names, "")))
+    return call.prompt_tokens
 
 
-def _request_type(call: Call) -> str:
+def request_type(call: Call) -> str:
     """uni-api knows one type, "compaction": by path, or by an input item."""
     if call.path.rstrip("/").endswith("/responses/compact"):
         return "compaction"

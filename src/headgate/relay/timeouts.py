@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from headgate.relay.call import Call
+from headgate.relay.need import request_type
 from headgate.routing.plan import fits
 from headgate.snapshot.facts import (
     Key,
@@ -71,4 +72,5 @@ def _facts(offer: Offer, call: Call, key: Key) -> dict[str, tuple[str, ...]]:
         "request_model": (offer.alias,),
         "upstream_model": (offer.model,),
         "role": (key.role,),
+        "request_type": (request_type(call),),
     }

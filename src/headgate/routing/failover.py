@@ -17,9 +17,7 @@ from headgate.routing.health import Rest
 from headgate.snapshot.facts import Credential, Offer
 
 MOST_ATTEMPTS = 10
-_EXHAUSTED = (
-    "All API keys are rate limited and stop auto retry!"  # uni-api's text, matched by users
-)
+EXHAUSTED = "All API keys are rate limited and stop auto retry!"  # uni-api's text, matched by users
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,5 +65,5 @@ class Failover:
     def _note(self, refused: Refused) -> None:
         if refused.untried:
             self.refusal = Failure(
-                kind=FailureKind.NO_CREDENTIAL, message=_EXHAUSTED, retry_after_s=refused.wait_s
+                kind=FailureKind.NO_CREDENTIAL, message=EXHAUSTED, retry_after_s=refused.wait_s
             )

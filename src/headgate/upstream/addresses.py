@@ -52,13 +52,14 @@ async def look_up(host: str, port: int) -> list[Address]:
 
 def is_metadata(host: str) -> bool:
     """Tell whether a literal address, in any spelling, is that of a cloud's metadata service."""
+    host = host.rstrip(".")  # a name's end; some resolvers take it behind a number as well
     try:
         address = ip_address(host)
     except ValueError:
         try:
             address = IPv4Address(socket.inet_aton(host))  # 0xa9fea9fe, 2852039166, 169.254.43518
         except OSError:
-            return host.rstrip(".") in _METADATA_NAMES
+            return host in _METADATA_NAMES
     if isinstance(address, IPv6Address):
         if address in _METADATA_V6:
             return True

@@ -90,7 +90,8 @@ class ZlibDecoder:
     def decode(self, data: bytes) -> bytes:
         self._bounds.count(len(data), 0)
         pieces = []
-        while data:
+        is_full = False  # a full step may have read all there is, and still hold output back
+        while data or is_full:
             inflater = self._inflater_for(data)
             try:
                 piece = inflater.decompress(data, _ZLIB_STEP_BYTES)
@@ -98,6 +99,7 @@ class ZlibDecoder:
                 raise DecodingError(_MISLABELLED) from error
             self._bounds.count(0, len(piece))
             pieces.append(piece)
+            is_full = len(piece) == _ZLIB_STEP_BYTES and not inflater.eof
             data = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
         return b"".join(pieces)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from headgate.upstream.connection import Connection
@@ -114,7 +114,8 @@ class Lane:
             await turn
         except BaseException:
             if turn.cancelled():
-                self._waiting.remove(turn)
+                with suppress(ValueError):  # who gave the next turn may have struck it out already
+                    self._waiting.remove(turn)
             else:  # our turn had come: pass it on
                 self._let_one_go_on()
             raise

@@ -273,3 +273,14 @@ def test_an_open_call_without_signed_thinking_is_told() -> None:
     assert unsigned.unsigned_tool_turn
     assert not signed.unsigned_tool_turn
     assert not closed.unsigned_tool_turn
+
+
+def test_a_result_in_an_assistants_turn_is_dropped_as_it_is_told() -> None:
+    found, losses = arranged(turn("user", "a"), turn("assistant", result(), "b"))
+    assert found.messages[1] == {"role": "assistant", "content": "b"}
+    assert losses == {"messages[1].content[0]": "dropped"}
+
+
+def test_a_pictures_proof_is_not_lost_in_silence() -> None:
+    _, losses = arranged(turn("user", Image(source=PNG, signature=Signature("gemini", "c2ln"))))
+    assert losses == {"messages[0].content[0].signature": "dropped"}

@@ -58,6 +58,10 @@ def test_the_most_telling_code_is_given() -> None:
     assert read(error("", "", 404)).code == "404"
 
 
+def test_details_of_another_shape_are_passed_over() -> None:
+    assert read(error("", "", 429, {"violations": 7})).code == "429"
+
+
 def test_keys_in_messages_are_masked() -> None:
     assert "AIza" not in read(error("API key AIzaSyA1234567890abcdef not valid")).message
 

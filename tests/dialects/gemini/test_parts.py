@@ -244,3 +244,8 @@ def test_a_source_that_cannot_be_written_says_why() -> None:
     assert encode_source(Remote("https://h/a.png"), False, "x/y") == "this model takes no URLs"
     assert isinstance(encode_source(Remote("gs://b/a.png"), False, "x/y"), dict)
     assert "anthropic" in str(encode_source(Uploaded("u", "anthropic"), True, "x/y"))
+
+
+def test_arguments_nested_without_end_are_a_text() -> None:
+    deep = "[" * 20_000
+    assert arguments_object(ToolCall(call_id="c", name="f", arguments=deep)) == {"input": deep}

@@ -356,6 +356,13 @@ def test_a_stream_that_breaks_off_is_interrupted() -> None:
     assert failure() is FailureKind.UPSTREAM_INTERRUPTED
 
 
+def test_an_end_of_one_candidate_is_none_of_the_other() -> None:
+    cut = frame({"text": "b"}, index=1)
+    assert failure(frame({"text": "a"}, finish="STOP", index=0), cut) is (
+        FailureKind.UPSTREAM_INTERRUPTED
+    )
+
+
 @pytest.mark.parametrize(
     "data",
     [b"{", b"[1]", b"<html>", b'{"candidates":[{"content":7}]}', b"\xff", b'{"a":' + b"[" * 5000],

@@ -295,6 +295,16 @@ def test_arguments_for_a_call_that_has_ended_break_the_reply_off() -> None:
     assert failure(*frames) is FailureKind.UPSTREAM_BAD_REPLY
 
 
+def test_nothing_follows_a_failure() -> None:
+    more = [call(None, "}", index=0), call("g", "{}", index=1, id="2")]
+    again = {"tool_calls": [piece for delta in more for piece in delta["tool_calls"]]}
+    found = events(
+        chunk(call("f", "{", index=0, id="1")), chunk({"content": "a"}), chunk(again), DONE
+    )
+    assert isinstance(found[-1], Failed)
+    assert sum(isinstance(event, Failed) for event in found) == 1
+
+
 # -------------------------------------------------------------------- several choices
 
 

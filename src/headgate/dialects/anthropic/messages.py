@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Mapping, Sequence
+from typing import TypeGuard
 
 import msgspec
 
@@ -152,17 +153,21 @@ def _message(messages: list[_Message], role: str) -> _Message:
 
 def _add_turn(messages: list[_Message], turn: Turn, place: str, losses: Losses) -> None:
     blocks = _blocks(turn, place, losses)
-    results = [part for part in turn.parts if isinstance(part, ToolResult)]
+    results = [(i, part) for i, part in enumerate(turn.parts) if _answers_call(part, turn)]
     if not blocks and not results:
         return
     message = _message(messages, "assistant" if turn.role == "assistant" else "user")
     message.blocks += blocks
     leftovers = by_place(turn.extras.get(NAME, {}))
     message.fields |= leftovers.get("", {})
-    for index, part in enumerate(turn.parts):
-        if isinstance(part, ToolResult):
-            here = f"{place}.content[{index}]"
-            _add_result(message, part, _Spot(here, f"content[{index}]", leftovers, losses))
+    for index, part in results:
+        here = f"{place}.content[{index}]"
+        _add_result(message, part, _Spot(here, f"content[{index}]", leftovers, losses))
+
+
+def _answers_call(part: Part, turn: Turn) -> TypeGuard[ToolResult]:
+    """Tool results are the user's here; elsewhere they are dropped, and named."""
+    return isinstance(part, ToolResult) and turn.role in ("user", "tool")
 
 
 class _Spot(msgspec.Struct, frozen=True):
@@ -184,7 +189,7 @@ def _blocks(turn: Turn, place: str, losses: Losses) -> list[Json]:
     leftovers = by_place(turn.extras.get(NAME, {}))
     blocks: list[Json] = []
     for index, part in enumerate(turn.parts):
-        if isinstance(part, ToolResult) and turn.role in ("user", "tool"):
+        if _answers_call(part, turn):
             continue
         spot = _Spot(f"{place}.content[{index}]", f"content[{index}]", leftovers, losses)
         block = _block(part, turn.role, spot)
@@ -273,6 +278,8 @@ def _image(part: Image, spot: _Spot) -> Json | None:
         return None
     if part.detail not in (None, "auto"):
         spot.losses.dropped(f"{spot.place}.image_url.detail")
+    if part.signature is not None:
+        spot.losses.dropped(f"{spot.place}.signature", "a proof for another vendor")
     block: Json = {"type": "image", "source": source}
     if part.cache is not None:
         block["cache_control"] = encode_cache(part.cache)

@@ -97,7 +97,8 @@ def _telling_code(details: list[Mapping[str, Any]]) -> str:
     quotas = [
         str(violation["quotaId"])
         for entry in details
-        for violation in entry.get("violations") or []
+        if isinstance(violations := entry.get("violations"), list)
+        for violation in violations
         if isinstance(violation, Mapping) and "quotaId" in violation
     ]
     return ", ".join(quotas)

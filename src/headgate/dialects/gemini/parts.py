@@ -216,7 +216,7 @@ def arguments_object(call: ToolCall) -> Json:
 def _json_object(data: str) -> Json | None:
     try:
         value = msgspec.json.decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -45,7 +45,7 @@ def decode_request(body: bytes) -> ChatRequest:
     """
     try:
         decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RelayError(
             Failure(kind=FailureKind.INVALID_JSON, message=f"The body is not JSON: {error}")
         ) from None

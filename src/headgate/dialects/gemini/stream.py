@@ -126,9 +126,8 @@ class GeminiStreamDecoder:
         return events
 
     def _has_ended(self) -> bool:
-        if self._whole:
-            return bool(self._candidates)
-        return any(candidate.reason for candidate in self._candidates.values())
+        candidates = self._candidates.values()
+        return bool(candidates) and (self._whole or all(each.reason for each in candidates))
 
     def _interruption(self) -> Failure:
         if self._whole:

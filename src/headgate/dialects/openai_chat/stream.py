@@ -10,7 +10,7 @@ from zlib import crc32
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind
+from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.base.frames import Frame
 from headgate.base.ids import new_id
 from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
@@ -95,12 +95,13 @@ class ChatStreamDecoder:
             reader = self._choices.get(choice.index)
             if reader is None:
                 reader = self._choices[choice.index] = _ChoiceReader(choice.index)
-            reader.read(choice, events)
+            try:
+                reader.read(choice, events)
+            except RelayError as error:
+                return events + self._fail(error.failure)
         self._note_usage(chunk, frame)
         if chunk.service_tier:
             self._service_tier = chunk.service_tier
-        if events and isinstance(events[-1], Failed):
-            self._is_over = True
         return events
 
     def end(self) -> list[Event]:
@@ -370,9 +371,7 @@ class _ChoiceReader:
         if not text:
             return
         if not call.is_open:
-            failure = bad_reply("the upstream went on with a tool call that had ended")
-            events.append(Failed(failure))
-            return
+            raise RelayError(bad_reply("the upstream went on with a tool call that had ended"))
         events.append(PartDelta(call.part, text, self.choice))
 
     def _call_meant(self, piece: CallPiece, name: str) -> _Call | None:

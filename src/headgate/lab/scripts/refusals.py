@@ -13,7 +13,6 @@ HTML_TYPE = "text/html; charset=utf-8"
 HTML = (
     b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 )
-RETRY_AFTER_S = 20
 MESSAGES = {
     400: "The lab was told to call this request invalid.",
     401: "Incorrect API key provided.",
