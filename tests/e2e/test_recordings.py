@@ -149,7 +149,8 @@ def share(found: list[Row], misses: dict[str, list[str]], *, same_dialect: bool)
         for row in found
         if (WIRES[row["endpoint"]] == "openai") is same_dialect and row["id"] not in FAILURES
     ]
-    return 1 - sum(row["id"] in misses for row in kind) / max(len(kind), 1)
+    assert kind, "the recordings hold none of this kind"
+    return 1 - sum(row["id"] in misses for row in kind) / len(kind)
 
 
 def report(found: list[Row], misses: dict[str, list[str]]) -> None:
