@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from headgate.dialects.anthropic import ANTHROPIC
 from headgate.dialects.completions import COMPLETIONS
-from headgate.dialects.dialect import Dialect, Fields, Target
+from headgate.dialects.dialect import Dialect, Fields, Target, Wire
 from headgate.dialects.gemini import GEMINI
 from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.ir.loss import Losses
@@ -19,6 +19,8 @@ from headgate.ir.request import ChatRequest, Json
 DIALECTS: Mapping[str, Dialect] = {
     dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC, GEMINI, COMPLETIONS)
 }
+# What upstreams speak: all of these, and formats that no caller of ours uses.
+WIRES: Mapping[str, Wire] = {**DIALECTS}
 
 
 def patched(dialect: Dialect, fields: Fields, target: Target) -> Fields:
@@ -26,7 +28,7 @@ def patched(dialect: Dialect, fields: Fields, target: Target) -> Fields:
     return dialect.patch_request(fields, target)
 
 
-def translated(dialect: Dialect, request: ChatRequest, target: Target) -> tuple[Json, Losses]:
+def translated(wire: Wire, request: ChatRequest, target: Target) -> tuple[Json, Losses]:
     """The request in the upstream's dialect, and what could not be carried."""
-    losses = Losses(dialect.name)
-    return dialect.encode_request(request, target, losses), losses
+    losses = Losses(wire.name)
+    return wire.encode_request(request, target, losses), losses

@@ -39,12 +39,16 @@ class ReplyContext(msgspec.Struct, frozen=True, kw_only=True):
 
     `model` is the name to show when the upstream told none; `reply_id` and `created` likewise.
     `include_usage` is OpenAI's stream option: whether the caller asked for the usage chunk.
+    `fields` is the caller's request, for dialects whose replies repeat it. What of the reply the
+    caller's dialect has no word for is named in `losses`, under `reply.`.
     """
 
     model: str
     reply_id: str
     created: int
     include_usage: bool = False
+    fields: Fields = {}
+    losses: Losses = msgspec.field(default_factory=lambda: Losses("the caller's dialect"))
 
 
 class UpstreamError(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,29 +120,36 @@ class Meter(Protocol):
         """What the stream has told so far."""
 
 
-class Dialect(msgspec.Struct, frozen=True, kw_only=True):
-    """One chat wire format."""
+class Wire(msgspec.Struct, frozen=True, kw_only=True):
+    """A chat format that upstreams speak: the upstream's side of a translation.
+
+    `stream_type` is the content type by which its streams are known.
+    """
 
     name: str
-    # The caller's side.
-    decode_request: Callable[[bytes], ChatRequest]  # RelayError INVALID_REQUEST, with the place
-    encode_reply: Callable[[Reply, ReplyContext], bytes]
-    stream_encoder: Callable[[ReplyContext], StreamEncoder]
-    encode_error: Callable[[Failure, str], Json]  # (failure, request id) -> the JSON body
-    encode_error_event: Callable[[Failure, str], bytes]  # the same inside a stream, framed
-    # The upstream's side.
+    stream_type: bytes = b"text/event-stream"
     encode_request: Callable[[ChatRequest, Target, Losses], Json]
     decode_reply: Callable[[bytes], Reply]  # RelayError UPSTREAM_BAD_REPLY
     frame_decoder: Callable[[], FrameDecoder]
     stream_decoder: Callable[[], StreamDecoder]
     decode_error: Callable[[Mapping[str, Any]], UpstreamError | None]  # None: not an error object
+    # Is this first frame or whole body the beginning of an answer? An error inside a 200, an
+    # immediate end or an empty answer is a Failure, and another attempt may still be made.
+    inspect_first: Callable[[Frame], Failure | None]
+    inspect_reply: Callable[[bytes], Failure | None]
+
+
+class Dialect(Wire, frozen=True, kw_only=True):
+    """A chat format that callers speak as well."""
+
+    decode_request: Callable[[bytes], ChatRequest]  # RelayError INVALID_REQUEST, with the place
+    encode_reply: Callable[[Reply, ReplyContext], bytes]
+    stream_encoder: Callable[[ReplyContext], StreamEncoder]
+    encode_error: Callable[[Failure, str], Json]  # (failure, request id) -> the JSON body
+    encode_error_event: Callable[[Failure, str], bytes]  # the same inside a stream, framed
     # Same dialect on both sides: pass-through.
     patch_request: Callable[[Fields, Target], Fields]  # sets model, asks for usage
     meter: Callable[[bool], Meter]  # (did the caller ask for the usage chunk?)
     # Could these bytes carry usage, an error or the end? Others are forwarded unseen.
     notable: Callable[[bytes], bool]
     read_usage: Callable[[bytes], Usage | None]  # of a whole reply body
-    # Is this first frame or whole body the beginning of an answer? An error inside a 200, an
-    # immediate end or an empty answer is a Failure, and another attempt may still be made.
-    inspect_first: Callable[[Frame], Failure | None]
-    inspect_reply: Callable[[bytes], Failure | None]

@@ -263,5 +263,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     metadata: dict[str, str] | None = None
     service_tier: str | None = None
     prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    safety_identifier: str | None = None
+    store: bool | None = None  # keep the reply at the vendor (OpenAI)
     cache: CacheMark | None = None  # Anthropic's request-wide automatic mark
     extras: dict[str, Json] = {}  # dialect -> top-level fields that only it knows

@@ -19,8 +19,21 @@ class Operation(StrEnum):
 
     CHAT = "chat"
     COMPLETIONS = "completions"
+    COUNT_TOKENS = "count_tokens"
     EMBEDDINGS = "embeddings"
+    RERANK = "rerank"
     MODERATIONS = "moderations"
+    IMAGES = "images"
+    IMAGE_EDITS = "image_edits"
+    IMAGE_VARIATIONS = "image_variations"
+    SPEECH = "speech"
+    TRANSCRIPTIONS = "transcriptions"
+    TRANSLATIONS = "translations"
+    SEARCH = "search"
+    EDITS = "edits"  # of 2021; old clients still ask for it
+    REALTIME = "realtime"  # a WebSocket
+    RESPONSES = "responses"  # what belongs to a stored response: compact, cancel, ...
+    OBJECTS = "objects"  # files, batches, threads: what a vendor keeps for a caller
     MODELS = "models"
 
 

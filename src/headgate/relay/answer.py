@@ -16,8 +16,8 @@ import msgspec
 from headgate import __version__
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.base.frames import Frame
-from headgate.dialects.bridge import DIALECTS
-from headgate.dialects.dialect import Dialect, FrameDecoder, ReplyContext
+from headgate.dialects.bridge import DIALECTS, WIRES
+from headgate.dialects.dialect import FrameDecoder, ReplyContext, Wire
 from headgate.ir.loss import Loss
 from headgate.ir.reply import Reply
 from headgate.ir.usage import Usage
@@ -139,7 +139,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
             body=body.data,
             timeouts=timeouts,
             proxy=channel.proxy,
-            decode_error=DIALECTS[endpoint.dialect].decode_error,
+            decode_error=WIRES[endpoint.dialect].decode_error,
             retry_client_errors=channel.retry_client_errors,
         )
         try:
@@ -179,18 +179,18 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         timeouts: Timeouts,
     ) -> Answer:
         answer = Answer(attempt=attempt, dialect=endpoint.dialect, losses=losses)
-        upstream = DIALECTS[endpoint.dialect]
+        upstream = WIRES[endpoint.dialect]
         kind = response.header(b"content-type") or b""
         if kind.startswith(b"text/html"):
             raise RelayError(_bad_reply("The upstream answered with an HTML page."))
-        if kind.startswith(b"text/event-stream"):
+        if kind.startswith(upstream.stream_type):
             await self._streamed(answer, upstream, response, timeouts.first_byte_s)
         else:
             await self._whole(answer, upstream, response)
         return answer
 
     async def _streamed(
-        self, answer: Answer, upstream: Dialect, response: UpstreamResponse, bound_s: float
+        self, answer: Answer, upstream: Wire, response: UpstreamResponse, bound_s: float
     ) -> None:
         """Hold the stream until its first frames have shown that it is an answer."""
         if not self.call.stream:
@@ -198,9 +198,9 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
             return
         answer.first = await self._first(upstream, response, bound_s)
         answer.response = response
-        answer.lane = self._lane(answer.attempt.offer, upstream, DIALECTS[self.call.dialect])
+        answer.lane = self._lane(answer.attempt.offer, upstream)
 
-    async def _whole(self, answer: Answer, upstream: Dialect, response: UpstreamResponse) -> None:
+    async def _whole(self, answer: Answer, upstream: Wire, response: UpstreamResponse) -> None:
         body = await response.read_all(MOST_REPLY_BYTES)
         if body.lstrip()[:1] == b"[":  # Gemini's other form of a stream: one array
             self._collect(answer, upstream, body)
@@ -212,12 +212,12 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         caller = DIALECTS[self.call.dialect]
         if upstream is caller and not self.call.stream:
             model = shown_model(answer.attempt.offer)
-            answer.usage = upstream.read_usage(body)
+            answer.usage = caller.read_usage(body)
             answer.whole = body if model is None else Renaming(model)(body)
         else:
             self._write(answer, upstream.decode_reply(body))
 
-    def _collect(self, answer: Answer, upstream: Dialect, body: bytes) -> None:
+    def _collect(self, answer: Answer, upstream: Wire, body: bytes) -> None:
         """Make a whole reply of a stream that nobody asked to see as one."""
         decoder = upstream.frame_decoder()
         frames = [*decoder.feed(body), *decoder.end()]
@@ -236,7 +236,8 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         caller = DIALECTS[self.call.dialect]
         answer.whole = written(reply, caller, self.context, stream=self.call.stream)
 
-    def _lane(self, offer: Offer, upstream: Dialect, caller: Dialect) -> StreamLane:
+    def _lane(self, offer: Offer, upstream: Wire) -> StreamLane:
+        caller = DIALECTS[self.call.dialect]
         model = shown_model(offer)
         if upstream is not caller:
             return Translated(upstream, caller, self.context, model)
@@ -247,7 +248,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
             renaming=None if model is None else Renaming(model),
         )
 
-    async def _first(self, upstream: Dialect, response: UpstreamResponse, bound_s: float) -> bytes:
+    async def _first(self, upstream: Wire, response: UpstreamResponse, bound_s: float) -> bytes:
         """Read until the first frame is there (with triggers configured: the first few).
 
         Comments keep a connection alive, but an upstream that sends nothing else is silent too.
@@ -274,7 +275,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         return b"".join(pieces)
 
     def _looked_at(
-        self, upstream: Dialect, decoder: FrameDecoder, data: bytes, seen: int, wanted: int
+        self, upstream: Wire, decoder: FrameDecoder, data: bytes, seen: int, wanted: int
     ) -> int:
         """Look at frames until enough have been seen; how many these bytes brought."""
         found = 0

@@ -14,7 +14,13 @@ import msgspec
 
 from headgate.base.failure import Failure, FailureKind
 from headgate.base.frames import Frame
-from headgate.dialects.dialect import Dialect, ReplyContext, StreamDecoder, StreamEncoder
+from headgate.dialects.dialect import (
+    Dialect,
+    ReplyContext,
+    StreamDecoder,
+    StreamEncoder,
+    Wire,
+)
 from headgate.dialects.framing.sse import MAX_FRAME_BYTES, cut_at_frame_border, parse_block
 from headgate.ir.collect import collect, replay
 from headgate.ir.events import Ended, Event, Failed, Started
@@ -149,7 +155,7 @@ class Translated:
     """Different dialects: frames to events to frames."""
 
     def __init__(
-        self, upstream: Dialect, caller: Dialect, context: ReplyContext, model: str | None
+        self, upstream: Wire, caller: Dialect, context: ReplyContext, model: str | None
     ) -> None:
         self.failure: Failure | None = None
         self._model = model  # to be shown instead of the upstream's; None: as it says
@@ -214,7 +220,7 @@ def written(reply: Reply, caller: Dialect, context: ReplyContext, *, stream: boo
     return b"".join(encoder.feed(event) for event in replay(reply))
 
 
-def collected(frames: Sequence[Frame], upstream: Dialect) -> Reply:
+def collected(frames: Sequence[Frame], upstream: Wire) -> Reply:
     """Collect the frames of a stream that has been read to its end into a whole reply.
 
     Errors: RelayError when the stream tells of a failure or does not finish.

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
-from headgate.dialects.bridge import DIALECTS, patched, translated
+from headgate.dialects.bridge import DIALECTS, WIRES, patched, translated
 from headgate.dialects.dialect import Target
 from headgate.ir.loss import Loss
 from headgate.ir.request import ChatRequest
@@ -68,7 +68,7 @@ def translated_body(
     request = translation.request
     if request.stream != stream:
         request = msgspec.structs.replace(request, stream=stream)
-    body, losses = translated(DIALECTS[dialect], request, _target(offer, stream))
+    body, losses = translated(WIRES[dialect], request, _target(offer, stream))
     found = tuple(losses)
     if found and policy is LossPolicy.REFUSE:
         raise RelayError(_refusal(found, offer))

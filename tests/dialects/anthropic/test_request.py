@@ -276,7 +276,7 @@ def test_json_is_asked_for_in_words_where_there_is_no_field(
         ({"service_tier": "flex"}, "service_tier"),
         ({"user": "me@example.org"}, "user"),
         ({"user": "u" * 300}, "user"),
-        ({"extras": {"openai_chat": {"store": True}}}, "store"),
+        ({"extras": {"openai_chat": {"prediction": {}}}}, "prediction"),
         ({"extras": {"anthropic": {"thinking.x": 1}}}, "thinking.x"),
     ],
 )

@@ -110,7 +110,7 @@ def test_nothing_is_blocked_unless_the_caller_says_so() -> None:
         ({"prompt_cache_key": "k"}, "prompt_cache_key"),
         ({"cache": CacheMark()}, "cache_control"),
         ({"parallel_tool_calls": False}, "parallel_tool_calls"),
-        ({"extras": {"openai_chat": {"store": True}}}, "store"),
+        ({"extras": {"openai_chat": {"prediction": {}}}}, "prediction"),
     ],
 )
 def test_what_gemini_has_no_word_for_is_named(more: Json, field: str) -> None:

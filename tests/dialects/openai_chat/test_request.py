@@ -199,7 +199,6 @@ def test_what_the_ir_has_no_word_for_is_kept_by_its_path() -> None:
         nothing=None,
     )
     assert request.extras["openai_chat"] == {
-        "store": True,
         "provider": {"order": ["a"]},
         "stream_options.include_obfuscation": False,
         "tools[0].eager_input_streaming": True,

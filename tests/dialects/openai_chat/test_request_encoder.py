@@ -203,7 +203,7 @@ def test_pictures_of_the_assistant_are_named_as_lost() -> None:
         ),
         ({"cache": CacheMark()}, "cache_control", None, ["dropped cache_control"]),
         ({"extras": {"anthropic": {"container": "c"}}}, "container", None, ["dropped container"]),
-        ({"extras": {"openai_chat": {"store": True}}}, "store", True, []),
+        ({"store": True}, "store", True, []),
         ({"tools": (NativeTool(dialect="gemini", block={}),)}, "tools", None, ["dropped tools[0]"]),
         ({"stop": ("x",)}, "stop", ["x"], []),
         ({"top_k": 5}, "top_k", 5, []),

@@ -360,6 +360,9 @@ def _name_losses(request: ChatRequest, losses: Losses) -> None:
         "audio": request.audio is not None,
         "metadata": bool(request.metadata),
         "prompt_cache_key": request.prompt_cache_key is not None,
+        "prompt_cache_retention": request.prompt_cache_retention is not None,
+        "safety_identifier": request.safety_identifier is not None,
+        "store": bool(request.store),
     }
     for name, lost in unsaid.items():
         if lost:

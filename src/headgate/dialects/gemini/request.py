@@ -122,6 +122,9 @@ def _name_losses(request: ChatRequest, losses: Losses) -> None:
         "metadata": request.metadata,
         "service_tier": request.service_tier,
         "prompt_cache_key": request.prompt_cache_key,
+        "prompt_cache_retention": request.prompt_cache_retention,
+        "safety_identifier": request.safety_identifier,
+        "store": request.store or None,  # not to store is what it does anyway
         "cache_control": request.cache,
     }
     for name, value in unknown.items():

@@ -60,6 +60,7 @@ _SAME_NAME = (
     *("temperature", "top_p", "top_k", "min_p", "seed", "n", "presence_penalty"),
     *("frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "parallel_tool_calls"),
     *("verbosity", "user", "metadata", "service_tier", "prompt_cache_key"),
+    *("prompt_cache_retention", "safety_identifier", "store"),
 )
 
 

@@ -48,6 +48,7 @@ _SAME_NAME = (
     *("max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "n", "presence_penalty"),
     *("frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "parallel_tool_calls"),
     *("verbosity", "user", "metadata", "service_tier", "prompt_cache_key"),
+    *("prompt_cache_retention", "safety_identifier", "store"),
 )
 _EFFORT_WORDS: dict[Effort, str] = {"max": "xhigh"}
 

@@ -123,6 +123,9 @@ class Request(Struct):
     metadata: dict[str, str] | None = None
     service_tier: str | None = None
     prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    safety_identifier: str | None = None
+    store: bool | None = None
 
 
 # ------------------------------------------------------------------ an upstream's chunks
