@@ -213,7 +213,7 @@ def requests(draw: st.DrawFn) -> ChatRequest:
         reasoning=draw(st.none() | st.builds(Reasoning, effort=efforts)),
         modalities=draw(st.lists(names, max_size=2).map(tuple)),
         audio=draw(st.none() | st.builds(AudioOutput, voice=names, format=names)),
-        extras=draw(st.just({}) | st.just({NAME: {"prediction": {"type": "content"}, "stream_options.x": 1}})),
+        extras=draw(st.just({}) | st.just({NAME: {"prediction": {"a": 1}, "stream_options.x": 1}})),
         **options,
     )
 
