@@ -6,6 +6,7 @@ Scripts and recordings make plans without touching a socket; `lab.answering` per
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from msgspec import Struct
 
@@ -59,6 +60,8 @@ class Plan(Struct, frozen=True):
     `length` is the Content-Length as declared, which may be a lie; None means chunked.
     `close_after` closes the connection behind its n-th answer without announcing it;
     `drop_after` closes it, unanswered, on the request that follows the n-th answer.
+    `kept` is what the lab shall remember of it. `displeasure` says what a check found wrong with
+    the caller's history; `bypassed` counts the marks by which a caller asked not to be checked.
     """
 
     steps: tuple[Step, ...]
@@ -67,6 +70,9 @@ class Plan(Struct, frozen=True):
     length: int | None = None
     close_after: int | None = None
     drop_after: int | None = None
+    kept: dict[str, Any] | None = None
+    displeasure: str = ""
+    bypassed: int = 0
 
 
 def whole(

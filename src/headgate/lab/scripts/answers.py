@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgspec import json
+from msgspec.structs import replace
 
 from headgate.lab.plan import JSON_TYPE, Plan, stream, whole
 from headgate.lab.wires import WIRES
@@ -34,15 +35,21 @@ def say(
 def plan_for(question: Question, answer: Answer) -> Plan:
     """Spell an answer to a chat, streamed if the caller asked for that."""
     wire = WIRES[question.wire]
+    kept = wire.kept(question, answer) if wire.kept is not None else None
     if not question.stream:
-        return whole(wire.whole(question, answer))
-    frames = wire.frames(question, answer)
-    return stream(frames, JSON_TYPE) if question.as_array else stream(frames)
+        return replace(whole(wire.whole(question, answer)), kept=kept)
+    return replace(stream(wire.frames(question, answer), stream_type(question)), kept=kept)
+
+
+def stream_type(question: Question) -> str:
+    """What a stream calls itself in this wire."""
+    return JSON_TYPE if question.as_array else WIRES[question.wire].stream_type
 
 
 def refuse(question: Question, fault: Fault) -> Plan:
     """Spell an error answer."""
-    return whole(WIRES[question.wire].error(fault), status=fault.status)
+    wire = WIRES[question.wire]
+    return whole(wire.error(fault), status=fault.status, extra=wire.error_headers(fault))
 
 
 def plain(question: Question, text: str) -> Plan:
@@ -118,7 +125,7 @@ def _call(question: Question, tools: tuple[Tool, ...]) -> Plan:
         return plain(question, f"{question.place}: The tool said {prompt.tool_result}")
     if not tools:
         return plain(question, greeting(question))
-    calls = tuple(Call(tool.name, arguments(tool.schema)) for tool in tools)
+    calls = tuple(Call(tool.name, arguments(tool.schema), tool.custom) for tool in tools)
     return plan_for(question, say(question, "", calls=calls))
 
 

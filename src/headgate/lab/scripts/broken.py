@@ -58,8 +58,8 @@ def done_first(question: Question, number: float) -> Plan:
         return empty(question, number)
     if question.as_array:
         return stream([b"[", b"]"], JSON_TYPE)
-    last = WIRES[question.wire].last_frame
-    return stream([last] if last else [])
+    wire = WIRES[question.wire]
+    return stream([wire.last_frame] if wire.last_frame else [], wire.stream_type)
 
 
 def json_for_stream(question: Question, number: float) -> Plan:
@@ -124,21 +124,27 @@ def big(question: Question, number: float) -> Plan:
     return plain(question, "x" * (min(max(int(number), 1), 64) * MIB))
 
 
-def _sse(question: Question, text: str = "") -> list[bytes] | None:
-    """The events of a healthy stream; None where there is no SSE to break."""
+def _frames(question: Question, text: str = "") -> list[bytes] | None:
+    """The events of a healthy stream; None where there is none to break."""
     plan = plain(question, text or greeting(question))
-    if dict(plan.headers)[CONTENT_TYPE] != SSE_TYPE:
+    if question.as_array or dict(plan.headers)[CONTENT_TYPE] != WIRES[question.wire].stream_type:
         return None
     return [step.data for step in plan.steps if isinstance(step, Send)]
 
 
+def _sse(question: Question) -> list[bytes] | None:
+    """The same; None as well where streams are no SSE."""
+    return _frames(question) if WIRES[question.wire].stream_type == SSE_TYPE else None
+
+
 def sse_bad_json(question: Question, number: float) -> Plan:
     """An event with broken JSON in mid-stream."""
-    frames = _sse(question)
+    frames = _frames(question)
     if frames is None:
         return hello(question, number)
+    wire = WIRES[question.wire]
     half = len(frames) // 2
-    return stream([*frames[:half], b'data: {"choices": [{"delta": \n\n', *frames[half:]])
+    return stream([*frames[:half], wire.broken_frame, *frames[half:]], wire.stream_type)
 
 
 def sse_crlf(question: Question, number: float) -> Plan:
@@ -191,11 +197,12 @@ def sse_no_end(question: Question, number: float) -> Plan:
 def sse_split(question: Question, number: float) -> Plan:
     """Text beyond ASCII, cut into writes of three bytes, through characters and line ends."""
     text = f"{question.place}: Grüße, 你好 🌊!"
-    frames = _sse(question, text)
+    frames = _frames(question, text)
     if frames is None:
         return plain(question, text)
     data = b"".join(frames)
-    return stream(data[start : start + 3] for start in range(0, len(data), 3))
+    pieces = (data[start : start + 3] for start in range(0, len(data), 3))
+    return stream(pieces, WIRES[question.wire].stream_type)
 
 
 def zipped(question: Question, number: float) -> Plan:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from msgspec import json
+from msgspec.structs import replace
 
-from headgate.lab.plan import JSON_TYPE, Headers, Plan, stream, whole
-from headgate.lab.scripts.answers import greeting, hello, refuse, say
+from headgate.lab.plan import Headers, Plan, stream, whole
+from headgate.lab.scripts.answers import greeting, hello, refuse, say, stream_type
 from headgate.lab.wires import WIRES
 from headgate.lab.wires.question import Fault, Question
 
@@ -54,8 +55,8 @@ def unpriced(question: Question, _number: float) -> Plan:
 
 
 def _throttle(question: Question, headers: Headers) -> Plan:
-    body = WIRES[question.wire].error(Fault(429, MESSAGES[429]))
-    return whole(body, status=429, extra=headers)
+    plan = refuse(question, Fault(429, MESSAGES[429]))
+    return replace(plan, headers=(*plan.headers, *headers))
 
 
 def too_many(question: Question, number: float) -> Plan:
@@ -132,7 +133,7 @@ def error_200(question: Question, _number: float) -> Plan:
         return whole(wire.error(OVERLOADED))
     if question.as_array:
         return whole(b"[" + wire.error(OVERLOADED) + b"]")
-    return stream([wire.error_frame(question, OVERLOADED)])
+    return stream([wire.error_frame(question, OVERLOADED)], wire.stream_type)
 
 
 def error_200_json(question: Question, _number: float) -> Plan:
@@ -146,10 +147,10 @@ def error_200_late(question: Question, number: float) -> Plan:
         return error_200(question, number)
     wire = WIRES[question.wire]
     frames = wire.frames(question, say(question, greeting(question)))
-    kind = JSON_TYPE if question.as_array else "text/event-stream"
     closing = [b"]"] if question.as_array else []
     half = len(frames) // 2
-    return stream([*frames[:half], wire.error_frame(question, OVERLOADED), *closing], kind)
+    pieces = [*frames[:half], wire.error_frame(question, OVERLOADED), *closing]
+    return stream(pieces, stream_type(question))
 
 
 def not_offered(path: str) -> Plan:

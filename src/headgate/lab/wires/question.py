@@ -16,10 +16,14 @@ WORD = re.compile(r"\s*\S+")
 
 
 class Tool(Struct, frozen=True):
-    """A tool that the caller offers, with the JSON schema of its arguments."""
+    """A tool that the caller offers, with the JSON schema of its arguments.
+
+    A `custom` one takes a text instead.
+    """
 
     name: str
     schema: Json
+    custom: bool = False
 
 
 class Prompt(Struct, frozen=True, kw_only=True):
@@ -39,12 +43,23 @@ class Prompt(Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
+class Fault(Struct, frozen=True):
+    """An error, before a wire has spelled it. Empty `kind` and `code`: the wire's own for it."""
+
+    status: int
+    message: str
+    kind: str = ""
+    code: str = ""
+
+
 class Question(Struct, frozen=True, kw_only=True):
     """One request, understood.
 
     `place` is the first path segment, the name of the imagined provider. `as_array` asks for
     Gemini's JSON array in place of SSE. `number` is the request's serial number in this lab.
-    `models` is what a list of models shall name.
+    `models` is what a list of models shall name. `item` is the stored object that the path names.
+    `ready` is the reply where it depends on what the lab remembers; `fault` is why a request
+    cannot be answered, however healthy the place.
     """
 
     wire: str
@@ -56,14 +71,18 @@ class Question(Struct, frozen=True, kw_only=True):
     credential: str = ""
     number: int = 1
     models: tuple[str, ...] = ()
+    item: str = ""
+    ready: bytes = b""
     prompt: Prompt = Prompt()
+    fault: Fault | None = None
 
 
 class Call(Struct, frozen=True):
-    """A tool call that the lab makes; `arguments` is a JSON object."""
+    """A tool call that the lab makes; `arguments` is a JSON object, of a `custom` one `input`."""
 
     name: str
     arguments: Json
+    custom: bool = False
 
 
 class Usage(Struct, frozen=True):
@@ -76,7 +95,11 @@ class Usage(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """What the lab says. `lie` replaces every count of the usage; no usage, no usage block."""
+    """What the lab says. `lie` replaces every count of the usage; no usage, no usage block.
+
+    `sealed` puts true signatures on thinking and calls, which the lab can check when they come
+    back. `redacted` is thinking that the caller may carry, not read.
+    """
 
     pieces: tuple[str, ...] = ()
     thinking: tuple[str, ...] = ()
@@ -84,6 +107,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     finish: str = "stop"
     usage: Usage | None = None
     lie: Count | None = None
+    sealed: bool = False
+    redacted: str = ""
 
     @property
     def text(self) -> str:
@@ -94,15 +119,6 @@ class Answer(Struct, frozen=True, kw_only=True):
     def thought(self) -> str:
         """The whole thinking."""
         return "".join(self.thinking)
-
-
-class Fault(Struct, frozen=True):
-    """An error, before a wire has spelled it. Empty `kind` and `code`: the wire's own for it."""
-
-    status: int
-    message: str
-    kind: str = ""
-    code: str = ""
 
 
 def words(text: str) -> tuple[str, ...]:
