@@ -19,6 +19,13 @@ from headgate.admission.counters import MemoryCounters
 from headgate.admission.key_directory import SnapshotKeys
 from headgate.base.clock import Clock, SystemClock
 from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.edge.front_doors import (
+    gemini_stream,
+    gemini_whole,
+    in_body,
+    model_in_path,
+    whole_in_body,
+)
 from headgate.edge.health import health_routes
 from headgate.edge.limits import Limits
 from headgate.edge.models_endpoint import ModelsEndpoint
@@ -217,28 +224,72 @@ def stages_of(
 
 
 def routes_of(stages: Stages) -> list[Route]:
-    """What callers can ask for, under /v1 and, as some clients have it, without it."""
+    """What callers can ask for."""
+    return [*_chat_routes(stages), *_gemini_routes(stages), *_models_routes(stages)]
+
+
+# Where OpenAI's and Anthropic's operations are asked for: as documented; without /v1, and with it
+# doubled, as clients with another idea of a base URL have it (`ecosystem.md` 4.1).
+_ROOTS = ("/v1", "", "/v1/v1")
+_DEPLOYMENT = "/openai/deployments/{model}"
+_ENGINE = "/v1/engines/{model}"
+
+
+def _chat_routes(stages: Stages) -> list[Route]:
     table = (
-        ("/chat/completions", Operation.CHAT, "openai_chat"),
-        ("/completions", Operation.COMPLETIONS, "openai_completions"),
-        ("/embeddings", Operation.EMBEDDINGS, "openai_chat"),
-        ("/moderations", Operation.MODERATIONS, "openai_chat"),
+        ("/chat/completions", Operation.CHAT, "openai_chat", in_body),
+        ("/completions", Operation.COMPLETIONS, "openai_completions", in_body),
+        ("/embeddings", Operation.EMBEDDINGS, "openai_chat", whole_in_body),
+        ("/moderations", Operation.MODERATIONS, "openai_chat", whole_in_body),
+        ("/messages", Operation.CHAT, "anthropic", in_body),
+        ("/messages/count_tokens", Operation.COUNT_TOKENS, "anthropic", whole_in_body),
     )
-    routes = [
-        Route(
-            methods=("POST",),
-            path=root + path,
-            handler=RelayEndpoint(stages, operation, dialect),
-            dialect=dialect,
-        )
-        for path, operation, dialect in table
-        for root in ("/v1", "")
-    ]
+    routes = []
+    for path, operation, dialect, reader in table:
+        endpoint = RelayEndpoint(stages, operation, dialect, f"/v1{path}", reader)
+        routes += [_post(root + path, endpoint, dialect) for root in _ROOTS]
+    for path, operation, dialect, _ in table[:3]:
+        endpoint = RelayEndpoint(stages, operation, dialect, f"/v1{path}", model_in_path)
+        routes += [_post(root + path, endpoint, dialect) for root in (_DEPLOYMENT, _ENGINE)]
+    return routes
+
+
+def _gemini_routes(stages: Stages) -> list[Route]:
+    table = (
+        ("generateContent", Operation.CHAT, gemini_whole),
+        ("streamGenerateContent", Operation.CHAT, gemini_stream),
+        ("countTokens", Operation.COUNT_TOKENS, gemini_whole),
+        ("embedContent", Operation.EMBEDDINGS, gemini_whole),
+        ("batchEmbedContents", Operation.EMBEDDINGS, gemini_whole),
+    )
+    routes = []
+    for verb, operation, reader in table:
+        path = f"/v1beta/models:{verb}"
+        endpoint = RelayEndpoint(stages, operation, "gemini", path, reader)
+        routes += [
+            _post(f"{root}/models/{{model:path}}:{verb}", endpoint, "gemini")
+            for root in ("/v1beta", "/v1", "/v1alpha")
+        ]
+    return routes
+
+
+def _models_routes(stages: Stages) -> list[Route]:
     models = ModelsEndpoint(stages)
-    return routes + [
-        Route(methods=("GET",), path=path, handler=models)
-        for path in ("/v1/models", "/models", "/v1/models/{model:path}")
+    table = (
+        ("/v1/models", "openai_chat"),
+        ("/models", "openai_chat"),
+        ("/v1/models/{model:path}", "openai_chat"),
+        ("/v1beta/models", "gemini"),
+        ("/v1beta/models/{model:path}", "gemini"),
+    )
+    return [
+        Route(methods=("GET",), path=path, handler=models, dialect=dialect)
+        for path, dialect in table
     ]
+
+
+def _post(path: str, handler: RelayEndpoint, dialect: str) -> Route:
+    return Route(methods=("POST",), path=path, handler=handler, dialect=dialect)
 
 
 async def start_gateway(settings: GatewaySettings) -> Gateway:

@@ -7,14 +7,14 @@ from headgate.edge.caller_key import caller_key
 from headgate.edge.request import Request
 
 
-def asking(*headers: tuple[bytes, bytes]) -> Request:
+def asking(*headers: tuple[bytes, bytes], query: str = "") -> Request:
     fields: dict[bytes, bytes] = {}
     for name, value in headers:
         fields.setdefault(name, value)
     return Request(
         method="POST",
         path="/v1/chat/completions",
-        query="",
+        query=query,
         params={},
         headers=list(headers),
         fields=fields,
@@ -75,3 +75,19 @@ def test_two_different_keys_are_refused_without_repeating_either(other: bytes) -
     assert failure.kind is FailureKind.UNAUTHENTICATED
     assert failure.code == "ambiguous_credentials"
     assert "sk-" not in failure.message
+
+
+@pytest.mark.parametrize("query", ["key=sk-1", "alt=sse&key=sk%2D1"])
+def test_key_in_the_query_is_a_key(query: str) -> None:
+    assert caller_key(asking(query=query)) == "sk-1"
+    assert caller_key(asking((b"x-goog-api-key", b"sk-1"), query=query)) == "sk-1"
+
+
+def test_key_in_the_query_must_not_differ_from_the_one_in_a_header() -> None:
+    with pytest.raises(RelayError) as caught:
+        caller_key(asking((b"x-goog-api-key", b"sk-2"), query="key=sk-1"))
+    assert caught.value.failure.code == "ambiguous_credentials"
+
+
+def test_empty_key_in_the_query_is_none() -> None:
+    assert caller_key(asking(query="key=&monkey=x")) is None

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from headgate.admission.rate_limit import Allowance
+from headgate.edge.front_doors import Reader, in_body, whole_in_body
 from headgate.edge.relay_endpoint import RelayEndpoint, loss_header, rate_limit_headers
 from headgate.ir.loss import Loss
 from headgate.providers.provider import Operation
@@ -51,10 +52,11 @@ async def answer_to(
     of: Key = KEY,
     operation: Operation = Operation.CHAT,
     records: Records | None = None,
+    reader: Reader = in_body,
 ) -> Answer:
     """Ask once; the upstreams answer as told."""
     endpoint = RelayEndpoint(
-        stages(FakePool(*answers), of, records=records), operation, "openai_chat"
+        stages(FakePool(*answers), of, records=records), operation, "openai_chat", PATH, reader
     )
     async with serving(post(PATH, endpoint), post("/chat/completions", endpoint)) as place:
         return await place.ask(data)
@@ -162,7 +164,9 @@ async def test_losses_are_told_unless_nobody_minds(policy: LossPolicy, told: str
 
 async def test_answer_of_a_channel_that_rests_says_so() -> None:
     joined = stages(FakePool(refused(500), refused(500), reply()), KEY)
-    async with serving(post(PATH, RelayEndpoint(joined, Operation.CHAT, "openai_chat"))) as place:
+    async with serving(
+        post(PATH, RelayEndpoint(joined, Operation.CHAT, "openai_chat", PATH))
+    ) as place:
         assert (await place.ask(chat())).status == 500
         assert (await place.ask(chat())).headers["x-headgate-resting"] == "1"
 
@@ -188,6 +192,7 @@ async def test_embeddings_are_no_stream() -> None:
         FakeResponse(b'{"data":[{"index":0,"embedding":[0.5]}]}'),
         of=key([offer(made)]),
         operation=Operation.EMBEDDINGS,
+        reader=whole_in_body,
     )
     assert answer.headers["content-type"] == "application/json"
 
@@ -195,7 +200,9 @@ async def test_embeddings_are_no_stream() -> None:
 async def test_caller_that_hangs_up_ends_the_upstreams_call_and_is_on_the_books() -> None:
     records, answer = Records(), stream(chunk("hel"), SILENCE, DONE)
     joined = stages(FakePool(answer), KEY, records=records)
-    async with serving(post(PATH, RelayEndpoint(joined, Operation.CHAT, "openai_chat"))) as place:
+    async with serving(
+        post(PATH, RelayEndpoint(joined, Operation.CHAT, "openai_chat", PATH))
+    ) as place:
         caller = await place.call()
         await caller.send(chat(stream=True))
         await caller.reader.readuntil(b"hel")
@@ -208,7 +215,7 @@ async def test_caller_that_hangs_up_ends_the_upstreams_call_and_is_on_the_books(
 
 async def test_gateway_that_stops_breaks_a_stream_off_with_its_reason() -> None:
     joined = stages(FakePool(stream(chunk("hel"), SILENCE)), KEY)
-    endpoint = RelayEndpoint(joined, Operation.CHAT, "openai_chat")
+    endpoint = RelayEndpoint(joined, Operation.CHAT, "openai_chat", PATH)
     async with serving(post(PATH, endpoint), drain_s=0.05) as place:
         caller = await place.call()
         await caller.send(chat(stream=True))

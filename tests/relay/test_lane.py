@@ -17,13 +17,13 @@ from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.ir.usage import Usage
 from headgate.relay.lane import (
     PassThrough,
-    Renaming,
     StreamLane,
     Translated,
     collected,
     interrupted,
     written,
 )
+from headgate.relay.renaming import Renaming
 from tests.relay.upstreams import CUT, DONE, USAGE, WHOLE_STREAM, chunk
 
 STREAM = b"".join(WHOLE_STREAM)
@@ -31,7 +31,7 @@ CONTEXT = ReplyContext(model="gpt", reply_id="r1", created=1)
 
 
 def passing(*, show_usage: bool = True, shown: str | None = None) -> PassThrough:
-    renaming = None if shown is None else Renaming(shown)
+    renaming = None if shown is None else Renaming(OPENAI_CHAT, shown)
     return PassThrough(OPENAI_CHAT, "r1", show_usage=show_usage, renaming=renaming)
 
 

@@ -25,12 +25,14 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """What an encoder must know of the upstream it writes for.
 
     `model` is the upstream's model name; `alias` the name the caller used (suffixes such as
-    `-think-2048` live there); `provider` the catalogue row's name.
+    `-think-2048` live there); `provider` the catalogue row's name; `traits` what that row says of
+    its upstream, in the words of the wire.
     """
 
     model: str
     alias: str = ""
     provider: str = ""
+    traits: frozenset[str] = frozenset()
     stream: bool = False
 
 
@@ -140,8 +142,14 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dialect(Wire, frozen=True, kw_only=True):
-    """A chat format that callers speak as well."""
+    """A chat format that callers speak as well.
 
+    `model_in_frame` is where a stream's frames name the model that answers (those that do), and
+    `model_in_reply` the field of a whole reply.
+    """
+
+    model_in_frame: tuple[str, ...] = ("model",)
+    model_in_reply: str = "model"
     decode_request: Callable[[bytes], ChatRequest]  # RelayError INVALID_REQUEST, with the place
     encode_reply: Callable[[Reply, ReplyContext], bytes]
     stream_encoder: Callable[[ReplyContext], StreamEncoder]

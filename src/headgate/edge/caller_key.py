@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.edge.request import Request
 
@@ -9,10 +11,10 @@ _PLAIN_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
 
 
 def caller_key(request: Request) -> str | None:
-    """Read the key from whichever header carries it; None if there is none.
+    """Read the key from whichever header, or from `?key=`; None if there is none.
 
-    Errors: RelayError UNAUTHENTICATED when two headers carry different keys: guessing which one
-    is meant would charge the wrong account.
+    Errors: RelayError UNAUTHENTICATED when two places hold different keys: guessing which one is
+    meant would charge the wrong account.
     """
     found: str | None = None
     authorization = request.header(b"authorization")
@@ -20,21 +22,25 @@ def caller_key(request: Request) -> str | None:
         found = _bearer(authorization)
     for name in _PLAIN_HEADERS:
         value = request.header(name)
-        if value is None:
-            continue
-        key = value.decode("latin-1").strip()
-        if not key:
-            continue  # some SDKs send the header even without a key
-        if found is not None and key != found:
-            raise RelayError(
-                Failure(
-                    kind=FailureKind.UNAUTHENTICATED,
-                    message="Two different API keys were sent in two headers; send one.",
-                    code="ambiguous_credentials",
-                )
-            )
-        found = key
+        if value is not None:
+            found = _same(found, value.decode("latin-1").strip())
+    if "key=" in request.query:
+        found = _same(found, dict(parse_qsl(request.query)).get("key", ""))
     return found
+
+
+def _same(found: str | None, key: str) -> str | None:
+    if not key:
+        return found  # some SDKs send the header even without a key
+    if found is not None and key != found:
+        raise RelayError(
+            Failure(
+                kind=FailureKind.UNAUTHENTICATED,
+                message="Two different API keys were sent in two places; send one.",
+                code="ambiguous_credentials",
+            )
+        )
+    return key
 
 
 def _bearer(value: bytes) -> str | None:

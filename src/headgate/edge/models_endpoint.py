@@ -1,4 +1,4 @@
-"""The models that a key can ask for, in OpenAI's shape."""
+"""The models that a key can ask for, in the shape of whoever asks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import msgspec
 from headgate.admission.access import listed_models
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.edge.caller_key import caller_key
+from headgate.edge.model_lists import Shown, dialect_of, listed, one
 from headgate.edge.request import Request
 from headgate.edge.responder import Responder
 from headgate.edge.spelling import failure_answer
@@ -14,47 +15,43 @@ from headgate.relay.stages import Stages
 from headgate.snapshot.facts import Key
 
 _JSON = [(b"content-type", b"application/json")]
-_OWNER = "headgate"
 
 
 class ModelsEndpoint:
-    """Serves `GET /v1/models` and `GET /v1/models/{model}`."""
+    """Serves `GET /v1/models` and `GET /v1/models/{model}`, and their Gemini namesakes."""
 
     def __init__(self, stages: Stages) -> None:
         self._stages = stages
 
     async def __call__(self, request: Request, responder: Responder) -> None:
         """Answer with the list, or with the one model that the path names."""
+        dialect = dialect_of(request)
         try:
-            key = await self._key(request)
-            wanted = request.params.get("model")
-            answer = self._listed(key) if wanted is None else self._one(key, wanted)
-            status, headers, body = 200, _JSON, msgspec.json.encode(answer)
+            shown = await self._shown(request, dialect)
+            status, headers, body = 200, _JSON, msgspec.json.encode(shown)
         except RelayError as error:
-            status, headers, body = failure_answer(error.failure, request.request_id, "openai_chat")
-        responder.start(status, headers, len(body))
-        responder.send(body)
-        responder.end()
+            status, headers, body = failure_answer(error.failure, request.request_id, dialect)
+        responder.answer(status, headers, body)
 
-    async def _key(self, request: Request) -> Key:
+    async def _shown(self, request: Request, dialect: str) -> Shown:
         stages = self._stages
+        facts = stages.facts()
         now_s = stages.clock.monotonic_s()
-        return await stages.gate.authenticate(caller_key(request), stages.facts(), now_s)
+        key = await stages.gate.authenticate(caller_key(request), facts, now_s)
+        created_s = int(facts.loaded_at_s)
+        wanted = request.params.get("model")
+        if wanted is None:
+            return listed(request, dialect, listed_models(key), created_s)
+        return one(dialect, _known(key, wanted), created_s)
 
-    def _listed(self, key: Key) -> dict[str, object]:
-        return {"object": "list", "data": [self._entry(model) for model in listed_models(key)]}
 
-    def _one(self, key: Key, model: str) -> dict[str, object]:
-        if model not in key.routes:
-            raise RelayError(
-                Failure(
-                    kind=FailureKind.MODEL_NOT_FOUND,
-                    message=f"The model `{model}` does not exist or your key may not use it.",
-                    param="model",
-                )
+def _known(key: Key, model: str) -> str:
+    if model not in key.routes:
+        raise RelayError(
+            Failure(
+                kind=FailureKind.MODEL_NOT_FOUND,
+                message=f"The model `{model}` does not exist or your key may not use it.",
+                param="model",
             )
-        return self._entry(model)
-
-    def _entry(self, model: str) -> dict[str, object]:
-        created = int(self._stages.facts().loaded_at_s)
-        return {"id": model, "object": "model", "created": created, "owned_by": _OWNER}
+        )
+    return model

@@ -6,18 +6,21 @@ import asyncio
 from collections.abc import Sequence
 from math import ceil
 
+import msgspec
+
 from headgate.admission.rate_limit import Allowance
 from headgate.base.failure import RelayError
+from headgate.edge.array_stream import ArrayStream
 from headgate.edge.caller_key import caller_key
+from headgate.edge.front_doors import Reader, in_body
 from headgate.edge.json_body import decode_fields
 from headgate.edge.request import Request
 from headgate.edge.responder import Responder
 from headgate.edge.spelling import failure_answer
 from headgate.ir.loss import Loss
 from headgate.providers.provider import Operation
-from headgate.relay.call import Call, asks_for_usage, flag_field, text_field
+from headgate.relay.call import Call
 from headgate.relay.exchange import Exchange, cut_short
-from headgate.relay.operations import PLAIN
 from headgate.relay.relay import relay
 from headgate.relay.stages import Stages
 from headgate.snapshot.facts import LossPolicy
@@ -31,16 +34,28 @@ _STREAM: tuple[tuple[bytes, bytes], ...] = (
     (b"x-accel-buffering", b"no"),  # nginx would collect the stream otherwise
 )
 _LONGEST_LOSS_HEADER = 2000
-_ROOT = "/v1"
 
 
 class RelayEndpoint:
-    """Serves one operation in one dialect."""
+    """Serves one operation in one dialect.
 
-    def __init__(self, stages: Stages, operation: Operation, dialect: str) -> None:
+    `path` is the operation's one name, whichever spelling of it was asked for: operators' rules
+    match on it, and could be bypassed otherwise.
+    """
+
+    def __init__(
+        self,
+        stages: Stages,
+        operation: Operation,
+        dialect: str,
+        path: str,
+        reader: Reader = in_body,
+    ) -> None:
         self._stages = stages
         self._operation = operation
         self._dialect = dialect
+        self._path = path
+        self._read = reader
 
     async def __call__(self, request: Request, responder: Responder) -> None:
         """Answer one request."""
@@ -61,21 +76,21 @@ class RelayEndpoint:
             responder.end()
 
     def _call(self, request: Request) -> Call:
-        fields = decode_fields(request.body)
-        stream = self._operation not in PLAIN and flag_field(fields, "stream")
+        asked = self._read(request, decode_fields(request.body))
         return Call(
             request_id=request.request_id,
             operation=self._operation,
             dialect=self._dialect,
-            path=_ROOT + request.path.removeprefix(_ROOT),  # one name, or rules could be bypassed
-            model=text_field(fields, "model"),
-            fields=fields,
-            body=request.body,
+            path=self._path,
+            model=asked.model,
+            fields=asked.fields,
+            body=request.body if asked.is_whole else msgspec.json.encode(asked.fields),
             headers=request.headers,
             received_s=request.received_s,
             client_ip=request.client_ip,
-            stream=stream,
-            include_usage=stream and asks_for_usage(fields),
+            stream=asked.stream,
+            include_usage=asked.include_usage,
+            as_array=asked.as_array,
         )
 
     async def _whole(self, exchange: Exchange, responder: Responder) -> None:
@@ -84,16 +99,19 @@ class RelayEndpoint:
         responder.answer(200, [_JSON, *_told(exchange)], body)
 
     async def _stream(self, exchange: Exchange, responder: Responder) -> None:
-        responder.start(200, [*_STREAM, *_told(exchange)], None)
+        as_array = exchange.call.as_array
+        head = (_JSON, *_STREAM[1:]) if as_array else _STREAM
+        responder.start(200, [*head, *_told(exchange)], None)
+        caller = ArrayStream(responder) if as_array else responder
         try:
-            await exchange.write_to(responder)
+            await exchange.write_to(caller)
         except asyncio.CancelledError:
             if not responder.closed:  # not the caller: the gateway is stopping
-                responder.send(exchange.broken_off(cut_short()))
-                responder.end()
+                caller.send(exchange.broken_off(cut_short()))
+                caller.end()
             raise
         await exchange.settle()
-        responder.end()
+        caller.end()
 
 
 def _told(exchange: Exchange) -> Headers:
@@ -106,8 +124,9 @@ def _told(exchange: Exchange) -> Headers:
         return headers
     offer = answer.attempt.offer
     policy = grant.key.on_loss or offer.channel.on_loss
-    if answer.losses and policy is not LossPolicy.IGNORE:
-        headers.append((b"x-headgate-loss", loss_header(answer.losses)))
+    losses = answer.all_losses
+    if losses and policy is not LossPolicy.IGNORE:
+        headers.append((b"x-headgate-loss", loss_header(losses)))
     if answer.attempt.rest is not None:
         headers.append((b"x-headgate-resting", b"1"))
     if grant.key.is_admin:

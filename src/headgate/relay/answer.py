@@ -7,7 +7,7 @@ at, streams have shown their first frames. Until then any failure may fail over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 
@@ -25,13 +25,13 @@ from headgate.providers.provider import Operation
 from headgate.relay.call import Call
 from headgate.relay.lane import (
     PassThrough,
-    Renaming,
     StreamLane,
     Translated,
     collected,
     written,
 )
 from headgate.relay.operations import PLAIN, answer_of, body_of
+from headgate.relay.renaming import Renaming
 from headgate.relay.upstream_body import (
     Translation,
     UpstreamBody,
@@ -61,10 +61,17 @@ _OURS = {
     "user-agent": f"headgate/{__version__}",
 }
 
-# Headers of callers that mean something to an upstream of the same dialect.
+# Headers of callers that mean something to an upstream of the same dialect; Codex's and Claude
+# Code's own among them (`ecosystem.md` 4.1).
+_OPENAI = frozenset({b"openai-beta", b"openai-organization", b"openai-project"})
 _FORWARDED = {
-    "openai_chat": frozenset({b"openai-beta", b"openai-organization", b"openai-project"}),
-    "anthropic": frozenset({b"anthropic-beta", b"anthropic-version"}),
+    "openai_chat": _OPENAI,
+    "openai_completions": _OPENAI,
+    "openai_responses": _OPENAI
+    | {b"originator", b"session-id", b"session_id", b"thread-id", b"conversation_id"}
+    | {b"x-client-request-id", b"x-codex-turn-metadata", b"x-codex-beta-features", b"version"},
+    "anthropic": frozenset({b"anthropic-beta", b"anthropic-version", b"x-app"})
+    | {b"x-claude-code-session-id", b"anthropic-dangerous-direct-browser-access"},
     "gemini": frozenset({b"x-goog-api-client"}),
 }
 
@@ -78,12 +85,18 @@ class Answer(msgspec.Struct, kw_only=True):
     attempt: Attempt
     dialect: str
     answered_s: float = 0.0
-    losses: tuple[Loss, ...] = ()
+    losses: tuple[Loss, ...] = ()  # of the request
+    reply_losses: Iterable[Loss] = ()  # of the reply; they grow while a stream is written
     whole: bytes | None = None
     usage: Usage | None = None
     lane: StreamLane | None = None
     response: UpstreamResponse | None = None
     first: bytes = b""
+
+    @property
+    def all_losses(self) -> tuple[Loss, ...]:
+        """What did not arrive as it was sent, on both ways, as far as it is known."""
+        return (*self.losses, *self.reply_losses)
 
 
 class Questioner(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,7 +191,12 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         response: UpstreamResponse,
         timeouts: Timeouts,
     ) -> Answer:
-        answer = Answer(attempt=attempt, dialect=endpoint.dialect, losses=losses)
+        answer = Answer(
+            attempt=attempt,
+            dialect=endpoint.dialect,
+            losses=losses,
+            reply_losses=self.context.losses,
+        )
         upstream = WIRES[endpoint.dialect]
         kind = response.header(b"content-type") or b""
         if kind.startswith(b"text/html"):
@@ -213,7 +231,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         if upstream is caller and not self.call.stream:
             model = shown_model(answer.attempt.offer)
             answer.usage = caller.read_usage(body)
-            answer.whole = body if model is None else Renaming(model)(body)
+            answer.whole = body if model is None else Renaming(caller, model).whole(body)
         else:
             self._write(answer, upstream.decode_reply(body))
 
@@ -245,7 +263,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
             caller,
             self.call.request_id,
             show_usage=self.call.include_usage,
-            renaming=None if model is None else Renaming(model),
+            renaming=None if model is None else Renaming(caller, model),
         )
 
     async def _first(self, upstream: Wire, response: UpstreamResponse, bound_s: float) -> bytes:
@@ -324,8 +342,8 @@ def chosen_endpoint(offer: Offer, call: Call) -> Endpoint:
 def headers_for(attempt: Attempt, dialect: str, call: Call) -> Headers:
     """The upstream request's headers; later ones win over earlier ones of the same name.
 
-    Order: ours, the caller's meaningful ones, the provider's and operator's, the callers' that
-    the operator lets through, the credential.
+    Order: ours, the provider's, the caller's meaningful ones (`anthropic-version` says how the body
+    is to be read), the operator's, the callers' that the operator lets through, the credential.
     """
     channel = attempt.offer.channel
     theirs = _forwarded(call, dialect) if dialect == call.dialect else {}
@@ -335,24 +353,20 @@ def headers_for(attempt: Attempt, dialect: str, call: Call) -> Headers:
         if (value := find_header(call.headers, name.lower().encode())) is not None
     }
     if theirs or through:
-        headers = _OURS | theirs | _channels(channel) | through | _credentials(attempt.credential)
-        return tuple(headers.items())
+        headers = _OURS | _named(channel.provider.headers) | theirs | _named(channel.headers)
+        return tuple((headers | through | _named(attempt.credential.headers)).items())
     return _fixed_headers(channel, attempt.credential)
 
 
 @lru_cache(maxsize=4096)
 def _fixed_headers(channel: Channel, credential: Credential) -> Headers:
     """The headers of a channel and credential, when the caller adds none."""
-    return tuple((_OURS | _channels(channel) | _credentials(credential)).items())
+    headers = _OURS | _named(channel.provider.headers) | _named(channel.headers)
+    return tuple((headers | _named(credential.headers)).items())
 
 
-def _channels(channel: Channel) -> dict[str, str]:
-    headers = (*channel.provider.headers, *channel.headers)
+def _named(headers: Headers) -> dict[str, str]:
     return {name.lower(): value for name, value in headers}
-
-
-def _credentials(credential: Credential) -> dict[str, str]:
-    return {name.lower(): value for name, value in credential.headers}
 
 
 def _forwarded(call: Call, dialect: str) -> dict[str, str]:

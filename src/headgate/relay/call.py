@@ -33,6 +33,7 @@ class Call(msgspec.Struct, kw_only=True):
     client_ip: str = ""
     stream: bool = False
     include_usage: bool = False
+    as_array: bool = False  # a Gemini stream as one JSON array
     prompt_tokens: int | None = None  # an estimate, made when it is first asked for
 
     def value(self, name: str) -> Any:
@@ -42,15 +43,23 @@ class Call(msgspec.Struct, kw_only=True):
 
     def max_tokens(self) -> int | None:
         """The caller's bound on the output, in whichever spelling; None if there is none."""
-        for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
-            value = self.value(name)
+        for value in (
+            *map(self.value, ("max_completion_tokens", "max_tokens", "max_output_tokens")),
+            self._gemini_option("maxOutputTokens", "max_output_tokens"),
+        ):
             if isinstance(value, int) and not isinstance(value, bool):
                 return min(max(value, 0), _MOST_TOKENS)
         return None
 
+    def _gemini_option(self, *spellings: str) -> Any:
+        config = self.value("generationConfig") or self.value("generation_config")
+        if not isinstance(config, dict):
+            return None
+        return next((config[name] for name in spellings if name in config), None)
+
     def answers(self) -> int:
         """How many answers the caller wants (`n`); 1 unless it says a sensible number."""
-        value = self.value("n")
+        value = self.value("n") or self._gemini_option("candidateCount", "candidate_count")
         if isinstance(value, bool) or not isinstance(value, int):
             return 1
         return min(max(value, 1), _MOST_ANSWERS)

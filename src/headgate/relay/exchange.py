@@ -22,7 +22,9 @@ KEEPALIVE = b": keepalive\n\n"
 class Caller(Protocol):
     """Where a stream is written to."""
 
-    paused: bool  # the caller does not keep up: wait in `drain()`
+    @property
+    def paused(self) -> bool:
+        """The caller does not keep up: wait in `drain()`."""
 
     def send(self, data: bytes) -> None:
         """Write a piece."""

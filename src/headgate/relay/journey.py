@@ -106,6 +106,7 @@ class Journey:
                 reply_id=call.request_id,
                 created=int(stages.clock.wall_s()),
                 include_usage=call.include_usage,
+                fields=call.fields,
             ),
             policy=key.on_loss,
         )
@@ -190,7 +191,7 @@ class Journey:
             cost=cost,
             first_byte_ms=_elapsed_ms(call.received_s, answered_s),
             latency_ms=_elapsed_ms(call.received_s, clock.monotonic_s()),
-            losses=answer.losses if answer is not None else (),
+            losses=answer.all_losses if answer is not None else (),
             error=failure.message if failure is not None else "",
             client_ip=call.client_ip,
         )

@@ -6,7 +6,6 @@ out, usage counted on the way.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -26,8 +25,7 @@ from headgate.ir.collect import collect, replay
 from headgate.ir.events import Ended, Event, Failed, Started
 from headgate.ir.reply import Reply
 from headgate.ir.usage import Usage
-
-_MODEL_FIELD = re.compile(rb'("(?:model|modelVersion)"\s*:\s*)"(?:[^"\\]|\\.)*"')
+from headgate.relay.renaming import Renaming
 
 
 class StreamLane(Protocol):
@@ -51,28 +49,6 @@ class StreamLane(Protocol):
 
     def fail(self, failure: Failure) -> bytes:
         """The upstream broke off; give the caller's error event."""
-
-
-class Renaming:
-    """Puts the name that the caller asked for where the upstream wrote its own."""
-
-    def __init__(self, model: str) -> None:
-        self._written = msgspec.json.encode(model)
-        self._old = self._new = b""  # the field as this upstream writes it, and as it shall be
-
-    def __call__(self, data: bytes) -> bytes:
-        """Rename in a JSON reply, or in any number of frames."""
-        # An upstream writes the same bytes in every frame, so after the first a replacement will
-        # do. In texts the quotes are escaped, and OpenAI's tool arguments are texts: what is found
-        # is the reply's own key.
-        if self._old and self._old in data:
-            return data.replace(self._old, self._new)
-        found = _MODEL_FIELD.search(data)
-        if found is None:
-            return data
-        self._old = found[0]
-        self._new = found[1] + self._written
-        return data.replace(self._old, self._new)
 
 
 class PassThrough:
@@ -108,7 +84,7 @@ class PassThrough:
             data = self._whole_frames(self._rest + data)
         if self._notable(data):
             data = self._looked_through(data)
-        return data if self._renaming is None else self._renaming(data)
+        return data if self._renaming is None else self._renaming.frames(data)
 
     def _whole_frames(self, data: bytes) -> bytes:
         """Hold back what does not end with a frame's own end."""

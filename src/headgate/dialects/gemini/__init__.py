@@ -27,6 +27,8 @@ def _meter(include_usage: bool) -> Meter:
 
 GEMINI = Dialect(
     name=NAME,
+    model_in_frame=("modelVersion",),
+    model_in_reply="modelVersion",
     decode_request=decode_request,
     encode_reply=encode_reply,
     stream_encoder=sse_encoder,

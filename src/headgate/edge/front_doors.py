@@ -1,0 +1,100 @@
+"""Where a caller's request says which model it wants, and whether it wants a stream.
+
+Most dialects say both in the body. Gemini says them in the path, Azure and the oldest OpenAI
+clients name the model there.
+
+Sources: platform.openai.com/docs/api-reference; platform.claude.com/docs/en/api;
+ai.google.dev/api/generate-content; learn.microsoft.com/azure/ai-services/openai/reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.dialects.dialect import Fields
+from headgate.edge.request import Request
+from headgate.relay.call import asks_for_usage, flag_field, text_field
+
+_LONGEST_MODEL = 1000
+_RESOURCE = "models/"
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request wants. `fields` are the body's, with what the path says filled in.
+
+    `is_whole`: the body says all of it, so that its bytes may be used as they are. `as_array`: the
+    stream is to be one JSON array (Gemini without `alt=sse`).
+    """
+
+    model: str
+    fields: Fields
+    stream: bool = False
+    include_usage: bool = False
+    is_whole: bool = True
+    as_array: bool = False
+
+
+Reader = Callable[[Request, Fields], Asked]
+
+
+def in_body(_request: Request, fields: Fields) -> Asked:
+    """Read `model` and `stream` from the body.
+
+    Errors: RelayError INVALID_REQUEST naming the field.
+    """
+    stream = flag_field(fields, "stream")
+    return Asked(
+        model=text_field(fields, "model"),
+        fields=fields,
+        stream=stream,
+        include_usage=stream and asks_for_usage(fields),
+    )
+
+
+def whole_in_body(_request: Request, fields: Fields) -> Asked:
+    """Read `model` from the body of an operation that has no stream."""
+    return Asked(model=text_field(fields, "model"), fields=fields)
+
+
+def model_in_path(request: Request, fields: Fields) -> Asked:
+    """Read the model from the path (`/openai/deployments/{model}/...`, `/v1/engines/{model}/...`).
+
+    The path wins: at Azure a `model` in the body is ignored.
+    """
+    named = fields | {"model": msgspec.Raw(msgspec.json.encode(_path_model(request)))}
+    asked = in_body(request, named)
+    return msgspec.structs.replace(asked, is_whole=False)
+
+
+def gemini_whole(request: Request, fields: Fields) -> Asked:
+    """Read `models/{model}:generateContent` and its like."""
+    return Asked(model=_path_model(request), fields=fields)
+
+
+def gemini_stream(request: Request, fields: Fields) -> Asked:
+    """Read `models/{model}:streamGenerateContent`, which is an array unless it says `alt=sse`."""
+    query = dict(parse_qsl(request.query))
+    return Asked(
+        model=_path_model(request),
+        fields=fields,
+        stream=True,
+        include_usage=True,
+        as_array=query.get("alt", "json").lower() != "sse",
+    )
+
+
+def _path_model(request: Request) -> str:
+    model = request.params["model"].removeprefix(_RESOURCE)
+    if not 0 < len(model) <= _LONGEST_MODEL:
+        raise RelayError(
+            Failure(
+                kind=FailureKind.INVALID_REQUEST,
+                message=f"The model in the path must have 1 to {_LONGEST_MODEL} characters.",
+                param="model",
+            )
+        )
+    return model

@@ -1,0 +1,79 @@
+"""Putting the name that the caller asked for where the upstream wrote its own.
+
+Only the reply's own field is renamed, wherever the dialect has it; a tool's arguments may hold a
+`model` too.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from headgate.dialects.dialect import Dialect
+from headgate.dialects.framing.sse import parse_block
+
+_MODEL_FIELD = re.compile(rb'("model"\s*:\s*)"(?:[^"\\]|\\.)*"')
+_BORDER = re.compile(rb"(?<=\n\n)|(?<=\r\n\r\n)|(?<=\r\r)")
+
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Renaming:
+    """Renames in the answers of one upstream. One per reply."""
+
+    def __init__(self, dialect: Dialect, model: str) -> None:
+        self._path = dialect.model_in_frame
+        self._whole = dialect.model_in_reply
+        self._written = msgspec.json.encode(model)
+        self._mark = b'"%b"' % self._path[0].encode()
+        # In texts the quotes are escaped, and OpenAI's tool arguments are texts: there the first
+        # field of the name is the reply's own.
+        self._is_plain = self._path == ("model",)
+        self._old = self._new = b""  # the field as this upstream writes it, and as it shall be
+
+    def whole(self, body: bytes) -> bytes:
+        """Rename in a whole reply."""
+        return self._renamed(body, (self._whole,))
+
+    def frames(self, data: bytes) -> bytes:
+        """Rename in any number of whole frames."""
+        if self._is_plain:
+            return self._replaced(data)
+        if self._mark not in data:
+            return data
+        return b"".join(map(self._frame, _BORDER.split(data)))
+
+    def _replaced(self, data: bytes) -> bytes:
+        """Replace the same bytes that an upstream writes in every frame."""
+        if self._old and self._old in data:
+            return data.replace(self._old, self._new)
+        found = _MODEL_FIELD.search(data)
+        if found is None:
+            return data
+        self._old = found[0]
+        self._new = found[1] + self._written
+        return data.replace(self._old, self._new)
+
+    def _frame(self, block: bytes) -> bytes:
+        frame = parse_block(block) if self._mark in block else None
+        if frame is None:
+            return block
+        renamed = self._renamed(frame.data, self._path)
+        if renamed == frame.data:
+            return block
+        event = b"event: %b\n" % frame.event.encode() if frame.event else b""
+        return b"%bdata: %b\n\n" % (event, renamed)
+
+    def _renamed(self, data: bytes, path: tuple[str, ...]) -> bytes:
+        try:
+            fields = _object.decode(data)
+        except (msgspec.DecodeError, RecursionError):
+            return data  # not an object: whoever reads it will say so
+        name, *rest = path
+        value = fields.get(name)
+        if value is None:
+            return data
+        old = bytes(value)
+        new = self._renamed(old, tuple(rest)) if rest else self._written
+        return data if new == old else msgspec.json.encode(fields | {name: msgspec.Raw(new)})
