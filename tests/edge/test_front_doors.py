@@ -36,12 +36,12 @@ def asked(
 
 
 def test_body_says_model_stream_and_usage() -> None:
-    found = asked(in_body, model="gpt", stream=True)
+    found = asked(in_body, {"model": "gpt", "stream": True})
     assert (found.model, found.stream, found.include_usage) == ("gpt", True, False)
-    found = asked(in_body, model="gpt", stream_options={"include_usage": True})
+    wants_usage = {"stream_options": {"include_usage": True}}
+    found = asked(in_body, {"model": "gpt"} | wants_usage)
     assert (found.stream, found.include_usage) == (False, False)
-    options = {"stream": True, "stream_options": {"include_usage": True}}
-    assert asked(in_body, {"model": "gpt"} | options).include_usage
+    assert asked(in_body, {"model": "gpt", "stream": True} | wants_usage).include_usage
 
 
 @pytest.mark.parametrize("reader", [in_body, whole_in_body])
@@ -52,7 +52,7 @@ def test_body_without_a_model_is_refused(reader: Reader) -> None:
 
 
 def test_operation_without_streams_has_none() -> None:
-    assert not asked(whole_in_body, model="m", stream=True).stream
+    assert not asked(whole_in_body, {"model": "m", "stream": True}).stream
 
 
 def test_path_names_the_model_whatever_the_body_says() -> None:
