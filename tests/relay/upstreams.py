@@ -115,7 +115,13 @@ class FakePool:
 
     @property
     def bodies(self) -> list[dict[str, Any]]:
-        return [msgspec.json.decode(request.body) for request in self.asked]
+        return [msgspec.json.decode(body) for body in self.sent]
+
+    @property
+    def sent(self) -> list[bytes]:
+        """The bodies as they went out."""
+        bodies = (request.body for request in self.asked)
+        return [body if isinstance(body, bytes) else b"".join(body.pieces()) for body in bodies]
 
 
 class Caller:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol, cast
 
 from httptools import HttpParserError, HttpResponseParser
 
-from headgate.base.failure import Failure
+from headgate.base.failure import Failure, RelayError
 from headgate.snapshot.facts import Timeouts
+from headgate.upstream.http1 import BodySource
 from headgate.upstream.timeouts import NEVER_S, LazyTimer
 from headgate.upstream.transport_failures import bad_reply, cut, timed_out
 
@@ -56,7 +57,6 @@ class Connection(asyncio.Protocol):
     """One socket. `is_settled`: the answer is complete, or `failure` says why it never will be."""
 
     __slots__ = (
-        "_body_left",
         "_bound_s",
         "_feed",
         "_has_body_begun",
@@ -78,6 +78,7 @@ class Connection(asyncio.Protocol):
         "_total_at_s",
         "_transport",
         "_unread_bytes",
+        "_unsent",
         "_waiter",
         "failure",
         "has_head",
@@ -115,7 +116,7 @@ class Connection(asyncio.Protocol):
         self._sink: Sink | None = None
         self.sink_error: BaseException | None = None
         self.sink_is_full = False
-        self._body_left: memoryview | None = None
+        self._unsent: Iterator[bytes | memoryview] | None = None  # of a body that is not small
         self.has_head = self._has_body_begun = self._is_complete = False
         self._is_open = False
         self._is_reused = False
@@ -129,7 +130,12 @@ class Connection(asyncio.Protocol):
         return self._is_open and not self.is_busy
 
     def ask(
-        self, head: bytes, body: bytes, method: str, timeouts: Timeouts, total_at_s: float
+        self,
+        head: bytes,
+        body: bytes | BodySource,
+        method: str,
+        timeouts: Timeouts,
+        total_at_s: float,
     ) -> asyncio.Future[None]:
         """Send a request; the future is done when the answer's head is there, or `failure`."""
         self.is_busy = True
@@ -142,16 +148,16 @@ class Connection(asyncio.Protocol):
         self._unread_bytes = 0
         self._timeouts = timeouts
         self._total_at_s = total_at_s
-        self._body_left = None
+        self._unsent = None
         self._sent_s = self._loop.time()
         waiter = self._waiter = self._loop.create_future()
-        if len(body) > _ONE_WRITE_BYTES:
-            self._body_left = memoryview(body)
-            self._write(head)
-            self._write_on()
-        else:
+        if isinstance(body, bytes) and len(body) <= _ONE_WRITE_BYTES:
             self._bound(timeouts.first_byte_s, self._sent_s)
             self._write(head + body)
+        else:
+            self._unsent = _slices(body) if isinstance(body, bytes) else body.pieces()
+            self._write(head)
+            self._write_on()
         return waiter
 
     def more(self) -> asyncio.Future[None]:
@@ -188,7 +194,7 @@ class Connection(asyncio.Protocol):
 
     def give_back(self) -> None:
         """The answer is done with: keep the connection if it can be used again."""
-        if self._is_open and self._is_complete and self._is_reusable and self._body_left is None:
+        if self._is_open and self._is_complete and self._is_reusable and self._unsent is None:
             self.is_busy = False
             self._is_reused = True
             self._owner.take_back(self)
@@ -257,7 +263,7 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._is_write_paused = False
-        if self._body_left is not None:
+        if self._unsent is not None:
             self._write_on()
 
     # ------------------------------------------------------------------ the parser's side
@@ -293,8 +299,8 @@ class Connection(asyncio.Protocol):
         if self._is_head_only:
             self._is_complete = self.is_settled = True
             self._is_reusable = False  # the parser waits for a body that will not come
-        if status >= 300 and self._body_left is not None:
-            self._body_left = None  # refused early: the rest of the upload is for nothing (F-U30)
+        if status >= 300 and self._unsent is not None:
+            self._unsent = None  # refused early: the rest of the upload is for nothing (F-U30)
             self._is_reusable = False
         self._wake()
 
@@ -339,14 +345,20 @@ class Connection(asyncio.Protocol):
 
     def _write_on(self) -> None:
         """Send as much of a large body as the socket takes; each step has `write_s`."""
-        timeouts = self._timeouts
-        left = self._body_left
-        while left is not None and not self._is_write_paused and self._is_open:
-            self._write(left[:_SLICE_BYTES])
-            left = left[_SLICE_BYTES:] if len(left) > _SLICE_BYTES else None
-        self._body_left = left
+        timeouts, unsent = self._timeouts, self._unsent
+        try:
+            while unsent is not None and not self._is_write_paused and self._is_open:
+                piece = next(unsent, None)
+                if piece is None:
+                    self._unsent = unsent = None
+                else:
+                    self._write(piece)
+        except RelayError as error:  # the body cannot be read back from where it was kept
+            self._unsent = None
+            self._fail(error.failure)
+            return
         if not self.has_head:
-            bound_s = timeouts.first_byte_s if left is None else timeouts.write_s
+            bound_s = timeouts.first_byte_s if unsent is None else timeouts.write_s
             self._bound(bound_s, self._loop.time())
 
     def _pause_reading(self) -> None:
@@ -421,3 +433,10 @@ class Connection(asyncio.Protocol):
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+
+
+def _slices(body: bytes) -> Iterator[memoryview]:
+    """Cut a large body for the socket, without copying it."""
+    view = memoryview(body)
+    for start in range(0, len(body), _SLICE_BYTES):
+        yield view[start : start + _SLICE_BYTES]

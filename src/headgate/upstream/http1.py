@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import quote, unquote
 
 from headgate.base.failure import Failure, FailureKind, RelayError
@@ -70,6 +70,19 @@ class ProxyAddress(NamedTuple):
     password: str
 
 
+class BodySource(Protocol):
+    """A body that lies somewhere else than in memory, and can be sent any number of times."""
+
+    def __len__(self) -> int:
+        """How many bytes it has."""
+
+    def pieces(self) -> Iterator[bytes]:
+        """Give it from the start, in pieces of a size that a socket takes at once.
+
+        Errors: RelayError when it cannot be read back.
+        """
+
+
 class HttpRequest(NamedTuple):
     """One request, whole: a body is never made while it is being sent.
 
@@ -81,7 +94,7 @@ class HttpRequest(NamedTuple):
     origin: Origin
     target: str
     headers: Headers
-    body: bytes
+    body: bytes | BodySource
     own: Headers = ()
 
 

@@ -9,27 +9,32 @@ from urllib.parse import quote
 import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.providers.auth.signer import Signer
 from headgate.snapshot.facts import Timeouts
 from headgate.upstream.classify import DecodeError, classify
 from headgate.upstream.client_pool import ClientPool
-from headgate.upstream.http1 import HttpRequest, Origin, parse_url
+from headgate.upstream.http1 import BodySource, HttpRequest, Origin, parse_url
 from headgate.upstream.response import UpstreamResponse
 
 _MOST_ERROR_BYTES = 1024 * 1024
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """What to ask, where, and how to read a refusal."""
+    """What to ask, where, and how to read a refusal.
+
+    `sign` proves the credential for this one request, if no header of `headers` does.
+    """
 
     url: str
     model: str
     query: str
     headers: Sequence[tuple[str, str]]
     request_id: str
-    body: bytes
+    body: bytes | BodySource
     timeouts: Timeouts
     proxy: str | None
     decode_error: DecodeError
+    sign: Signer | None = None
     retry_client_errors: bool = False
 
 
@@ -41,8 +46,14 @@ async def open_upstream(pool: ClientPool, ask: Ask, now_s: float) -> UpstreamRes
     origin, target = address(ask.url, ask.model, ask.query)
     if ask.proxy is not None:
         origin = origin._replace(proxy=ask.proxy)
-    own = (("x-request-id", ask.request_id),)
-    request = HttpRequest("POST", origin, target, ask.headers, ask.body, own)
+    headers, own = ask.headers, (("x-request-id", ask.request_id),)
+    if ask.sign is not None:
+        url = f"{origin.scheme}://{authority_of(origin.host, origin.port)}{target}"
+        signed = ask.sign("POST", url, headers, ask.body, now_s)
+        names = {name for name, _ in signed}  # these win over the operator's, as any credential
+        headers = [header for header in headers if header[0] not in names]
+        own += signed
+    request = HttpRequest("POST", origin, target, headers, ask.body, own)
     response = await pool.send(request, ask.timeouts)
     if 200 <= response.status < 300:
         return response
@@ -51,8 +62,12 @@ async def open_upstream(pool: ClientPool, ask: Ask, now_s: float) -> UpstreamRes
 
 @lru_cache(maxsize=4096)
 def address(url: str, model: str, query: str) -> tuple[Origin, str]:
-    """Fill the model into a URL and add the credential's query part."""
+    """Fill the model into a URL and add the credential's query part.
+
+    As `{model_id}` it is one segment of the path, whatever it holds (Bedrock's ARNs have slashes).
+    """
     url = url.replace("{model}", quote(model, safe="-._~:@/"))
+    url = url.replace("{model_id}", quote(model, safe=""))
     if query:
         url += ("&" if "?" in url else "?") + query
     return parse_url(url)
