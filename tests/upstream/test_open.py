@@ -1,5 +1,6 @@
 """One attempt on the wire: an answer's head, or what a refusal means (`uni-api.md` 3.4)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -111,3 +112,32 @@ def test_model_and_key_find_their_place_in_the_address(
     url: str, model: str, query: str, target: str
 ) -> None:
     assert address(url, model, query)[1] == target
+
+
+class Signature:
+    """A signer that tells what it was asked to sign."""
+
+    def __call__(
+        self,
+        method: str,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        now_s: float,
+    ) -> tuple[tuple[str, str], ...]:
+        names = ",".join(name for name, _ in headers)
+        return (("authorization", f"{method} {url} {names} {body!r} {now_s:.0f}"),)
+
+
+async def test_a_signer_sees_the_request_as_it_is_sent_and_its_headers_win() -> None:
+    pool: Any = FakePool(FakeResponse())
+    url = "https://Example.com/model/{model_id}/converse"
+    await open_upstream(pool, ask(url=url, model="a:0/b", sign=Signature()), NOW_S)
+    (request,) = pool.asked
+    assert request.target == "/model/a%3A0%2Fb/converse"
+    assert list(request.headers) == []  # the operator's own `authorization` is taken out
+    assert dict(request.own) == {
+        "x-request-id": "r1",
+        "authorization": "POST https://example.com:443/model/a%3A0%2Fb/converse authorization "
+        "b'{}' 1800000000",
+    }

@@ -153,6 +153,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
             timeouts=timeouts,
             proxy=channel.proxy,
             decode_error=WIRES[endpoint.dialect].decode_error,
+            sign=attempt.credential.sign,
             retry_client_errors=channel.retry_client_errors,
         )
         try:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from headgate.base.money import NanoUsd
+from headgate.providers.auth.signer import Signer
 from headgate.providers.provider import Operation, Provider, Quirk
 
 Headers = tuple[tuple[str, str], ...]
@@ -136,18 +137,23 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
-    """One upstream key, ready to be shown. `label` is a fingerprint, safe for logs."""
+    """One upstream key, ready to be shown. `label` is a fingerprint, safe for logs.
+
+    `sign` is for keys that are never sent, but sign each request.
+    """
 
     label: str
     secret: str
     headers: Headers = ()
     query: str = ""
+    sign: Signer | None = None
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """Where an operation is asked for, and in which dialect.
 
-    `url` may hold `{model}`; `stream_url` is used for streams where it differs (Gemini).
+    `url` may hold `{model}`, or `{model_id}` for the model as one segment of the path;
+    `stream_url` is used for streams where it differs (Gemini).
     """
 
     dialect: str

@@ -13,7 +13,7 @@ from headgate.providers.auth.signer import Signer
 from headgate.snapshot.facts import Timeouts
 from headgate.upstream.classify import DecodeError, classify
 from headgate.upstream.client_pool import ClientPool
-from headgate.upstream.http1 import BodySource, HttpRequest, Origin, parse_url
+from headgate.upstream.http1 import HttpRequest, Origin, authority_of, parse_url
 from headgate.upstream.response import UpstreamResponse
 
 _MOST_ERROR_BYTES = 1024 * 1024
@@ -30,7 +30,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     query: str
     headers: Sequence[tuple[str, str]]
     request_id: str
-    body: bytes | BodySource
+    body: bytes
     timeouts: Timeouts
     proxy: str | None
     decode_error: DecodeError
@@ -46,8 +46,9 @@ async def open_upstream(pool: ClientPool, ask: Ask, now_s: float) -> UpstreamRes
     origin, target = address(ask.url, ask.model, ask.query)
     if ask.proxy is not None:
         origin = origin._replace(proxy=ask.proxy)
-    headers, own = ask.headers, (("x-request-id", ask.request_id),)
-    if ask.sign is not None:
+    headers = ask.headers
+    own: tuple[tuple[str, str], ...] = (("x-request-id", ask.request_id),)
+    if ask.sign is not None and isinstance(ask.body, bytes):  # chat bodies always are
         url = f"{origin.scheme}://{authority_of(origin.host, origin.port)}{target}"
         signed = ask.sign("POST", url, headers, ask.body, now_s)
         names = {name for name, _ in signed}  # these win over the operator's, as any credential

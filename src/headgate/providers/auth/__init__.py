@@ -1,0 +1,1 @@
+"""How credentials are shown where a fixed header will not do."""
