@@ -205,3 +205,25 @@ def test_a_chat_is_not_sent_to_a_completions_endpoint() -> None:
             ChatRequest(model="m", turns=()), Target(model="m"), Losses("openai_completions")
         )
     assert raised.value.failure.kind is FailureKind.UNSUPPORTED_OPERATION
+
+
+def test_of_an_answer_what_is_no_text_is_named() -> None:
+    call = ToolCall(call_id="c", name="f")
+    parts = (Thinking(text="hm"), Text(text="hey"), call)
+    finish = Finish(reason="tool_calls")
+    reply = Reply(reply_id="r", model="m", choices=(Choice(parts=parts, finish=finish),))
+    named = ["reply.thinking", "reply.tool_calls", "reply.finish_reason"]
+    whole, streaming = (ReplyContext(model="m", reply_id="r", created=0) for _ in range(2))
+    COMPLETIONS.encode_reply(reply, whole)
+    encoder = COMPLETIONS.stream_encoder(streaming)
+    for event in replay(reply):
+        encoder.feed(event)
+    assert [loss.field for loss in whole.losses] == named
+    assert [loss.field for loss in streaming.losses] == named
+
+
+def test_log_probabilities_of_an_odd_form_do_no_harm() -> None:
+    choice = Choice(parts=(), finish=Finish(reason="stop"), logprobs={"content": [{}, 7]})
+    reply = Reply(reply_id="r", model="m", choices=(choice,))
+    body = msgspec.json.decode(COMPLETIONS.encode_reply(reply, CONTEXT))
+    assert body["choices"][0]["logprobs"]["tokens"] == [""]

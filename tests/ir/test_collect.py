@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from headgate.base.failure import Failure, FailureKind, RelayError
-from headgate.ir.collect import collect, replay
+from headgate.ir.collect import LogprobPieces, collect, replay
 from headgate.ir.events import (
     Ended,
     Event,
@@ -152,3 +152,19 @@ def test_a_stream_without_an_end_is_not_a_reply() -> None:
     with pytest.raises(RelayError) as raised:
         collect([Started(), PartStarted(0, Text(text="half"))])
     assert raised.value.failure.kind is FailureKind.UPSTREAM_INTERRUPTED
+
+
+def test_fields_that_only_one_dialect_knows_go_along() -> None:
+    extras = {"anthropic": {"container": {"id": "c"}}}
+    choice = Choice(parts=(Text(text="a"),), finish=Finish(reason="stop"))
+    reply = Reply(reply_id="r", model="m", choices=(choice,), extras=extras)
+    assert collect(replay(reply)) == reply
+
+
+def test_log_probabilities_of_many_deltas_are_joined_without_touching_them() -> None:
+    first = {"content": [{"token": "a"}], "refusal": None}
+    pieces = LogprobPieces()
+    for more in (first, {"content": [{"token": "b"}]}, {"content": None}):
+        pieces.add(more)
+    assert pieces.joined() == {"content": [{"token": "a"}, {"token": "b"}], "refusal": None}
+    assert first["content"] == [{"token": "a"}]

@@ -18,15 +18,30 @@ from headgate.base.frames import Frame
 from headgate.dialects.dialect import Dialect, ReplyContext, Target
 from headgate.dialects.framing.sse import SseDecoder
 from headgate.dialects.openai_chat import OPENAI_CHAT
+from headgate.dialects.openai_chat.finish import finish_word, name_finish_losses
 from headgate.dialects.openai_chat.places import misshapen, refuse
-from headgate.dialects.openai_chat.reply import finish_word
+from headgate.dialects.openai_chat.reply import objects
 from headgate.dialects.openai_chat.stream import ChatStreamDecoder
 from headgate.dialects.openai_chat.usage import encode_usage
 from headgate.dialects.openai_chat.wire import decode_object
 from headgate.ir.events import Ended, Event, Failed, Finished, PartDelta, PartStarted, Started
-from headgate.ir.loss import Losses
+from headgate.ir.loss import Losses, drop_block, drop_extras
 from headgate.ir.reply import Choice, Finish, Reply
-from headgate.ir.request import ChatRequest, Json, Refusal, Text, Turn
+from headgate.ir.request import (
+    Audio,
+    ChatRequest,
+    File,
+    Image,
+    Json,
+    Opaque,
+    Part,
+    Refusal,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    Turn,
+)
 
 NAME = "openai_completions"
 
@@ -106,8 +121,11 @@ def encode_reply(reply: Reply, context: ReplyContext) -> bytes:
         "object": "text_completion",
         "created": reply.created or context.created,
         "model": reply.model or context.model,
-        "choices": [_encode_choice(choice) for choice in reply.choices],
+        "choices": [_encode_choice(choice, context.losses) for choice in reply.choices],
     }
+    drop_extras(context.losses, reply.extras, NAME)
+    if reply.service_tier is not None:
+        context.losses.dropped("reply.service_tier")
     if reply.usage is not None:
         wire["usage"] = encode_usage(reply.usage)
     return msgspec.json.encode(wire)
@@ -117,14 +135,49 @@ def _shown_id(reply_id: str) -> str:
     return reply_id if reply_id.startswith("cmpl") else f"cmpl-{reply_id}"
 
 
-def _encode_choice(choice: Choice) -> Json:
+def _encode_choice(choice: Choice, losses: Losses) -> Json:
     texts = [part.text for part in choice.parts if isinstance(part, Text | Refusal)]
+    for part in choice.parts:
+        _name_part_losses(part, losses)
+    _name_finish_losses(choice.finish, losses)
     return {
         "text": "".join(texts),
         "index": choice.index,
         "logprobs": _Offsets().legacy(choice.logprobs),
         "finish_reason": _finish_word(choice.finish),
     }
+
+
+def _name_finish_losses(finish: Finish, losses: Losses) -> None:
+    name_finish_losses(finish, losses)
+    if finish.reason == "tool_calls":
+        losses.changed("reply.finish_reason", "a text knows no tool calls")
+
+
+def _name_part_losses(part: Part, losses: Losses) -> None:
+    """Name what of a chat's answer is more than text."""
+    match part:
+        case Text(citations=citations, signature=signature):
+            if citations:
+                losses.dropped("reply.citations")
+            if signature is not None:
+                losses.dropped("reply.signature", f"a proof of {signature.origin}")
+        case Refusal():
+            losses.changed("reply.refusal", "sent as text")
+        case Opaque():
+            drop_block(losses, part)
+        case _:
+            losses.dropped(f"reply.{_FIELDS[type(part)]}")
+
+
+_FIELDS: Mapping[type[Part], str] = {
+    Thinking: "thinking",
+    ToolCall: "tool_calls",
+    ToolResult: "tool_result",
+    Image: "image",
+    Audio: "audio",
+    File: "file",
+}
 
 
 def _finish_word(finish: Finish) -> str:
@@ -143,13 +196,14 @@ class _Offsets:
         if logprobs is None or "tokens" in logprobs:
             return dict(logprobs) if logprobs is not None else None
         written: Json = {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []}
-        for entry in logprobs.get("content") or ():
-            written["tokens"].append(entry["token"])
-            written["token_logprobs"].append(entry["logprob"])
-            top = entry.get("top_logprobs") or ()
-            written["top_logprobs"].append({each["token"]: each["logprob"] for each in top})
+        for entry in objects(logprobs.get("content")):
+            token = str(entry.get("token", ""))
+            written["tokens"].append(token)
+            written["token_logprobs"].append(entry.get("logprob"))
+            top = {e.get("token"): e.get("logprob") for e in objects(entry.get("top_logprobs"))}
+            written["top_logprobs"].append(top)
             written["text_offset"].append(self._offset)
-            self._offset += len(entry["token"])
+            self._offset += len(token)
         return written
 
 
@@ -167,20 +221,32 @@ class CompletionEncoder:
         """Take an event, give the bytes to send."""
         if self._is_over:
             return b""
+        losses = self._context.losses
         match event:
             case PartDelta() if (event.choice, event.index) in self._text_parts:
+                if event.citations or event.signature is not None:
+                    said = Text(text="", citations=event.citations, signature=event.signature)
+                    _name_part_losses(said, losses)
                 return self._text(event.choice, event.text, event.logprobs)
-            case PartStarted(part=(Text() | Refusal()) as part):
-                self._text_parts.add((event.choice, event.index))
-                return self._text(event.choice, part.text, None)
+            case PartDelta(logprobs=dict()):
+                losses.dropped("reply.logprobs", "of what is no text")
+            case PartStarted(part=part):
+                _name_part_losses(part, losses)
+                if isinstance(part, Text | Refusal):
+                    self._text_parts.add((event.choice, event.index))
+                    return self._text(event.choice, part.text, None)
             case Started():
                 self._begin(event)
             case Finished():
+                _name_finish_losses(event.finish, losses)
                 word = _finish_word(event.finish)
                 choice = {"text": "", "index": event.choice, "logprobs": None}
                 return self._chunk([{**choice, "finish_reason": word}])
             case Ended():
                 self._is_over = True
+                drop_extras(losses, event.extras, NAME)
+                if event.service_tier is not None:
+                    losses.dropped("reply.service_tier")
                 return self._usage_chunk(event) + b"data: [DONE]\n\n"
             case Failed():
                 self._is_over = True
@@ -189,6 +255,8 @@ class CompletionEncoder:
 
     def _begin(self, started: Started) -> None:
         context = self._context
+        if started.service_tier is not None:
+            context.losses.dropped("reply.service_tier")
         self._head = {
             "id": _shown_id(started.reply_id or context.reply_id),
             "object": "text_completion",

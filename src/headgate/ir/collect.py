@@ -1,8 +1,7 @@
 """Between a whole reply and its events: `collect` joins, `replay` takes apart.
 
 With these two a dialect needs no second code path: a reply that was streamed can be given whole,
-and a whole one streamed. `collect(replay(reply)) == reply`, but for `extras`, which no event
-carries.
+and a whole one streamed: `collect(replay(reply)) == reply`.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ class Collector:
     def __init__(self) -> None:
         self._started = Started()
         self._parts: dict[tuple[int, int], _Pieces] = {}  # by (choice, index)
-        self._logprobs: dict[int, Json] = {}
+        self._logprobs: dict[int, LogprobPieces] = {}
         self._finishes: dict[int, Finish] = {}
         self._ended: Ended | None = None
 
@@ -68,8 +67,7 @@ class Collector:
             case PartDelta():
                 self._parts[event.choice, event.index].add(event)
                 if event.logprobs is not None:
-                    known = self._logprobs.get(event.choice, {})
-                    self._logprobs[event.choice] = _joined_logprobs(known, event.logprobs)
+                    self._logprobs.setdefault(event.choice, LogprobPieces()).add(event.logprobs)
             case PartStarted():
                 self._parts[event.choice, event.index] = _Pieces(event.part)
             case Started():
@@ -101,6 +99,7 @@ class Collector:
             created=self._started.created,
             service_tier=self._ended.service_tier or self._started.service_tier,
             system_fingerprint=self._started.system_fingerprint,
+            extras=self._ended.extras,
         )
 
     def _choice(self, choice: int) -> Choice:
@@ -109,7 +108,7 @@ class Collector:
             index=choice,
             parts=tuple(self._parts[choice, index].joined() for index in indexes),
             finish=self._finishes[choice],
-            logprobs=self._logprobs.get(choice),
+            logprobs=pieces.joined() if (pieces := self._logprobs.get(choice)) else None,
         )
 
 
@@ -169,16 +168,29 @@ def _longer(source: Source, data: str) -> Source:
     return source
 
 
-def _joined_logprobs(known: Json, more: Json) -> Json:
-    """Join OpenAI's `{"content": [...], "refusal": [...]}` objects; either list may be null."""
-    joined = dict(known)
-    for name, entries in more.items():
-        before = joined.get(name)
-        if isinstance(before, list) and isinstance(entries, list):
-            joined[name] = before + entries
-        elif entries is not None or name not in joined:
-            joined[name] = entries
-    return joined
+class LogprobPieces:
+    """Joins OpenAI's `{"content": [...], "refusal": [...]}` objects; either list may be null.
+
+    Grows in place: a long stream brings one object for each token.
+    """
+
+    def __init__(self) -> None:
+        self._joined: Json = {}
+
+    def add(self, more: Json) -> None:
+        """Take the object of one delta."""
+        for name, entries in more.items():
+            before = self._joined.get(name)
+            if isinstance(before, list) and isinstance(entries, list):
+                before.extend(entries)
+            elif isinstance(entries, list):
+                self._joined[name] = list(entries)  # ours: it will grow
+            elif entries is not None or name not in self._joined:
+                self._joined[name] = entries
+
+    def joined(self) -> Json:
+        """Give what has come so far."""
+        return self._joined
 
 
 def replay(reply: Reply) -> Iterator[Event]:
@@ -193,7 +205,7 @@ def replay(reply: Reply) -> Iterator[Event]:
     )
     for choice in reply.choices:
         yield from _replay_choice(choice)
-    yield Ended(usage=reply.usage)
+    yield Ended(usage=reply.usage, extras=reply.extras)
 
 
 def _replay_choice(choice: Choice) -> Iterator[Event]:

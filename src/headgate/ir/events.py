@@ -8,6 +8,8 @@ apart and counts from 0 within a choice without gaps.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from headgate.base.failure import Failure
@@ -66,10 +68,14 @@ class Finished(msgspec.Struct, frozen=True):
 
 
 class Ended(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The reply is complete. `usage` is final; None when the upstream never told."""
+    """The reply is complete. `usage` is final; None when the upstream never told.
+
+    `extras` are a reply's: dialect -> fields that only its own callers know.
+    """
 
     usage: Usage | None = None
     service_tier: str | None = None
+    extras: dict[str, dict[str, Any]] = {}
 
 
 class Failed(msgspec.Struct, frozen=True):

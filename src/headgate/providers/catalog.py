@@ -5,6 +5,7 @@ Facts: `providers.md` 1 (the big table), 4 and 10 (uni-api engines -> rows); `un
 
 from __future__ import annotations
 
+from headgate.dialects.dialect import CUSTOM_TOOLS
 from headgate.providers import roots
 from headgate.providers.provider import Auth, Operation, Provider
 from headgate.providers.quirks import databricks_thinking, without_penalties
@@ -16,6 +17,24 @@ _OPENAI_PATHS = {
     Operation.MODERATIONS: "/moderations",
     Operation.MODELS: "/models",
 }
+# OpenAI's own API, and those who follow it closely: the Responses API too.
+_RESPONSES_PATHS = {
+    "openai_responses": "/responses",
+    Operation.RESPONSES: "/responses",
+    Operation.COUNT_TOKENS: "/responses/input_tokens",
+}
+# The other operations of a row whose chat is the Responses API alone.
+_OPENAI_FORMS: dict[str, str] = dict.fromkeys(
+    (Operation.EMBEDDINGS, Operation.MODERATIONS, Operation.RESPONSES), "openai_chat"
+)
+_RESPONSES_FORMS: dict[str, str] = {Operation.COUNT_TOKENS: "openai_responses"}
+_GEMINI_PATHS = {
+    "gemini": "/models/{model}:generateContent",
+    Operation.COUNT_TOKENS: "/models/{model}:countTokens",
+    Operation.EMBEDDINGS: "/models/{model}:batchEmbedContents",
+    Operation.MODELS: "/models",
+}
+_GEMINI_STREAM_PATHS = {"gemini": "/models/{model}:streamGenerateContent?alt=sse"}
 _AZURE_DEPLOYMENT = "/openai/deployments/{model}"
 _LATER = "comes with a later release of headgate; this release cannot use the channel"
 
@@ -23,26 +42,33 @@ _ROWS = (
     Provider(
         name="openai",
         base_url="https://api.openai.com/v1",
-        paths=_OPENAI_PATHS,
+        chat_dialects=("openai_chat", "openai_responses"),
+        paths=_OPENAI_PATHS | _RESPONSES_PATHS,
+        forms=_RESPONSES_FORMS,
+        traits=frozenset({CUSTOM_TOOLS}),
         docs="https://platform.openai.com/docs/api-reference",
     ),
     Provider(name="openai-compatible", paths=_OPENAI_PATHS),
     Provider(
         name="openai-responses",
-        chat_dialects=(),
-        paths={path: url for path, url in _OPENAI_PATHS.items() if path != "openai_chat"},
-        missing=f"an upstream that speaks the Responses API {_LATER}",
+        chat_dialects=("openai_responses",),
+        paths={path: url for path, url in _OPENAI_PATHS.items() if path != "openai_chat"}
+        | _RESPONSES_PATHS,
+        forms=_RESPONSES_FORMS | _OPENAI_FORMS,
+        traits=frozenset({CUSTOM_TOOLS}),
     ),
     Provider(
         name="openrouter",
         base_url="https://openrouter.ai/api/v1",
-        paths=_OPENAI_PATHS,
+        chat_dialects=("openai_chat", "openai_responses", "anthropic"),
+        paths=_OPENAI_PATHS | {"openai_responses": "/responses", "anthropic": "/messages"},
         docs="https://openrouter.ai/docs/api-reference",
     ),
     Provider(
         name="xai",
         base_url="https://api.x.ai/v1",
-        paths=_OPENAI_PATHS,
+        chat_dialects=("openai_chat", "openai_responses"),
+        paths=_OPENAI_PATHS | {"openai_responses": "/responses"},
         quirks=(without_penalties,),
         docs="https://docs.x.ai/docs/api-reference",
     ),
@@ -68,7 +94,11 @@ _ROWS = (
         base_url="https://api.anthropic.com/v1",
         auth=Auth.X_API_KEY,
         chat_dialects=("anthropic",),
-        paths={"anthropic": "/messages", Operation.MODELS: "/models"},
+        paths={
+            "anthropic": "/messages",
+            Operation.COUNT_TOKENS: "/messages/count_tokens",
+            Operation.MODELS: "/models",
+        },
         root=roots.anthropic,
         headers=(("anthropic-version", "2023-06-01"),),
         docs="https://docs.anthropic.com/en/api",
@@ -78,12 +108,8 @@ _ROWS = (
         base_url="https://generativelanguage.googleapis.com/v1beta",
         auth=Auth.GOOG_API_KEY,
         chat_dialects=("gemini",),
-        paths={
-            "gemini": "/models/{model}:generateContent",
-            Operation.EMBEDDINGS: "/models/{model}:batchEmbedContents",
-            Operation.MODELS: "/models",
-        },
-        stream_paths={"gemini": "/models/{model}:streamGenerateContent?alt=sse"},
+        paths=_GEMINI_PATHS,
+        stream_paths=_GEMINI_STREAM_PATHS,
         root=roots.gemini,
         docs="https://ai.google.dev/api",
     ),
@@ -93,12 +119,8 @@ _ROWS = (
         name="gemini-compatible",
         auth=Auth.QUERY_KEY,
         chat_dialects=("gemini",),
-        paths={
-            "gemini": "/models/{model}:generateContent",
-            Operation.EMBEDDINGS: "/models/{model}:batchEmbedContents",
-            Operation.MODELS: "/models",
-        },
-        stream_paths={"gemini": "/models/{model}:streamGenerateContent?alt=sse"},
+        paths=_GEMINI_PATHS,
+        stream_paths=_GEMINI_STREAM_PATHS,
         root=roots.gemini,
     ),
     Provider(
@@ -122,7 +144,10 @@ _ROWS = (
     Provider(
         name="azure-v1",
         auth=Auth.API_KEY,
-        paths=_OPENAI_PATHS,
+        chat_dialects=("openai_chat", "openai_responses"),
+        paths=_OPENAI_PATHS | _RESPONSES_PATHS,
+        forms=_RESPONSES_FORMS,
+        traits=frozenset({CUSTOM_TOOLS}),
         docs="https://learn.microsoft.com/en-us/azure/ai-services/openai/api-version-lifecycle",
     ),
     Provider(
@@ -161,6 +186,7 @@ _ROWS = (
         base_url="https://aiplatform.googleapis.com/",
         auth=Auth.NONE,
         chat_dialects=(),
+        traits=frozenset({"web_urls", "output_65535"}),
         missing=f"Google Vertex AI {_LATER}",
     ),
     Provider(name="bedrock", auth=Auth.NONE, chat_dialects=(), missing=f"Amazon Bedrock {_LATER}"),

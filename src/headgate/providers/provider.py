@@ -61,11 +61,15 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 
     `chat_dialects` are the chat wires it speaks natively, best first. `paths` maps an operation
     (for chat: a dialect name) to the path below the root; `{model}` stands for the upstream
-    model. `stream_paths` are for dialects that ask for a stream at another path. `root` makes the
-    root from the base URL that an operator wrote, in whichever of its usual forms; None: see
-    `roots.complete_url`. `fixed_models` stand in for a model list that the vendor does not give.
-    `retry_client_errors`: 400 and 413 may well succeed elsewhere. `gone` says what to use instead
-    of a service that no longer exists, `missing` which release brings the wire of this row.
+    model. `stream_paths` are for dialects that ask for a stream at another path. `forms` names the
+    wire form of an operation beside chat where it is not that of the first chat dialect. `root`
+    makes the root from the base URL that an operator wrote, in whichever of its usual forms;
+    None: see `roots.complete_url`. `fixed_models` stand in for a model list that the vendor does
+    not give. `retry_client_errors`: 400 and 413 may well succeed elsewhere. `gone` says what to
+    use instead of a service that no longer exists, `missing` which release brings the wire of
+    this row.
+    `traits` are what this upstream of a wire does otherwise than the wire's own vendor, in the
+    words of the dialect (`gemini/models.py`).
     """
 
     name: str
@@ -74,9 +78,11 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     chat_dialects: tuple[str, ...] = ("openai_chat",)
     paths: Mapping[str, str] = {}
     stream_paths: Mapping[str, str] = {}
+    forms: Mapping[str, str] = {}
     root: Callable[[str], Root] | None = None
     headers: tuple[tuple[str, str], ...] = ()
     quirks: tuple[Quirk, ...] = ()
+    traits: frozenset[str] = frozenset()
     fixed_models: tuple[str, ...] = ()
     retry_client_errors: bool = False
     gone: str = ""

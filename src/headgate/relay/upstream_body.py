@@ -81,6 +81,7 @@ def _target(offer: Offer, stream: bool) -> Target:
         model=offer.model,
         alias=offer.alias,
         provider=offer.channel.provider.name,
+        traits=offer.channel.provider.traits,
         stream=stream,
     )
 

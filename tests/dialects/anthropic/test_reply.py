@@ -213,13 +213,21 @@ def test_every_stop_reason_comes_back(stop_reason: str) -> None:
         ("refusal", "refusal"),
         ("pause", "pause_turn"),
         ("malformed_tool_call", "end_turn"),
-        ("error", "end_turn"),
     ],
 )
 def test_reasons_of_other_vendors_get_the_vendors_word(
     reason: FinishReason, stop_reason: str
 ) -> None:
     assert encode_stop_reason(Finish(reason=reason, raw_reason="STOP")) == stop_reason
+
+
+def test_an_answer_that_broke_off_is_an_error() -> None:
+    finish = Finish(reason="error", raw_reason="OTHER")
+    reply = Reply(reply_id="r", model="m", choices=(Choice(parts=(), finish=finish),))
+    with pytest.raises(RelayError) as raised:
+        ANTHROPIC.encode_reply(reply, ReplyContext(model="m", reply_id="r", created=0))
+    assert raised.value.failure.kind is FailureKind.UPSTREAM_BAD_REPLY
+    assert "OTHER" in raised.value.failure.message
 
 
 def test_calls_are_a_reason_even_if_the_vendor_forgets() -> None:

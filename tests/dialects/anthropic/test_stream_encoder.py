@@ -298,3 +298,47 @@ def test_any_reply_streamed_says_what_it_says_whole(reply: Reply) -> None:
     assert parts_of(streamed) == parts_of(whole)
     assert streamed.choices[0].finish == whole.choices[0].finish
     assert streamed.reply_id == whole.reply_id
+
+
+def test_an_answer_that_broke_off_ends_with_an_error() -> None:
+    broken = Finished(Finish(reason="error", raw_reason="OTHER"))
+    part: list[Event] = [PartStarted(0, Text(text="")), PartDelta(0, "half"), PartEnded(0)]
+    bodies = wire(Started(), *part, broken, Ended())
+    assert [body["type"] for body in bodies[-2:]] == ["content_block_stop", "error"]
+    assert "OTHER" in bodies[-1]["error"]["message"]
+
+
+def test_the_tier_is_told_at_the_end() -> None:
+    *_, end, _ = wire(Started(), STOPPED, Ended(Usage(output=1), "priority"))
+    assert end["usage"]["service_tier"] == "priority"
+    *_, end, _ = wire(Started(service_tier="default"), STOPPED, Ended(Usage(output=1)))
+    assert end["usage"]["service_tier"] == "standard"
+
+
+def test_what_a_stream_cannot_carry_is_named() -> None:
+    context = ReplyContext(model="m", reply_id="r", created=0)
+    encoder = ANTHROPIC.stream_encoder(context)
+    events: list[Event] = [
+        Started(),
+        PartStarted(0, Text(text="")),
+        PartDelta(0, "a", logprobs={"content": []}),
+        PartDelta(0, citations=(Citation(title="a book"),)),
+        PartDelta(0, signature=Signature("gemini", "s")),
+        PartEnded(0),
+        PartStarted(1, Opaque(dialect="gemini", block={"executableCode": {}})),
+        PartEnded(1),
+        PartStarted(0, Text(text=""), 1),
+        STOPPED,
+        Ended(Usage(audio_output=3), extras={"gemini": {"avgLogprobs": -1}}),
+    ]
+    for event in events:
+        encoder.feed(event)
+    assert [loss.field for loss in context.losses] == [
+        "reply.logprobs",
+        "reply.citations",
+        "reply.signature",
+        "reply.executableCode",
+        "reply.choices",
+        "reply.usage.audio_output",
+        "reply.avgLogprobs",
+    ]

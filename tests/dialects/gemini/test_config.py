@@ -9,6 +9,7 @@ from headgate.dialects.dialect import Target
 from headgate.dialects.gemini.config import decode_config, encode_config
 from headgate.ir.loss import Losses
 from headgate.ir.request import AudioOutput, ChatRequest, Json, Reasoning, ResponseFormat, Tool
+from headgate.providers.catalog import CATALOG
 
 FLASH = "gemini-2.5-flash"
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
@@ -19,7 +20,7 @@ def written(model: str = FLASH, provider: str = "gemini", **asked: Any) -> tuple
     """Write the config of a request; give it and the fields that were lost."""
     losses = Losses("gemini")
     request = ChatRequest(model="m", turns=(), **asked)
-    target = Target(model=model, alias=model, provider=provider)
+    target = Target(model=model, alias=model, traits=CATALOG[provider].traits)
     return encode_config(request, target, losses), [loss.field for loss in losses]
 
 

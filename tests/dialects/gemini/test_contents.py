@@ -29,6 +29,7 @@ from headgate.ir.request import (
     Turn,
     Uploaded,
 )
+from headgate.providers.catalog import CATALOG
 
 FLASH, NEWEST, GEMMA = "gemini-2.5-flash", "gemini-3-flash-preview", "gemma-3-27b-it"
 HELLO = {"role": "user", "parts": [{"text": "hello"}]}
@@ -51,7 +52,7 @@ def result(call_id: str, text: str = "r") -> ToolResult:
 def written(*turns: Turn, model: str = FLASH, provider: str = "gemini") -> tuple[Any, Any, Any]:
     """Write turns; give contents, system parts and the fields that were lost."""
     losses = Losses("gemini")
-    made = encode_contents(turns, Target(model=model, provider=provider), losses)
+    made = encode_contents(turns, Target(model=model, traits=CATALOG[provider].traits), losses)
     return made.contents, made.system, [loss.field for loss in losses]
 
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from headgate.dialects.gemini.models import family_of, is_vertex
+from headgate.dialects.gemini.models import OUTPUT_65535, WEB_URLS, family_of
+from headgate.providers.catalog import CATALOG
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,6 @@ def test_only_the_third_generation_wants_signatures() -> None:
     assert not family_of("gemini-2.5-pro").wants_signatures
 
 
-@pytest.mark.parametrize(("provider", "vertex"), [("vertex", True), ("gemini", False)])
-def test_vertex_is_told_by_its_row(provider: str, vertex: bool) -> None:
-    assert is_vertex(provider) is vertex
+@pytest.mark.parametrize(("provider", "differs"), [("vertex", True), ("gemini", False)])
+def test_a_row_says_how_its_upstream_differs(provider: str, differs: bool) -> None:
+    assert (CATALOG[provider].traits >= {WEB_URLS, OUTPUT_65535}) is differs

@@ -20,6 +20,16 @@ def test_pieces_of_a_text_follow_each_other() -> None:
     ) == {"a": "hello"}
 
 
+def test_texts_may_grow_in_turn_and_be_replaced() -> None:
+    args = PartialArgs()
+    for path, text in (("$.a", "he"), ("$.b", "x"), ("$.a", "llo"), ("$.b", "y")):
+        assert args.add({"jsonPath": path, "stringValue": text})
+    assert args.arguments == {"a": "hello", "b": "xy"}
+    assert args.add({"jsonPath": "$.a", "stringValue": "!"})
+    assert args.add({"jsonPath": "$.b", "numberValue": 1})
+    assert args.arguments == {"a": "hello!", "b": 1}
+
+
 def test_paths_lead_into_lists_and_objects() -> None:
     assert joined(
         {"jsonPath": "$.items[0].name", "stringValue": "x"},

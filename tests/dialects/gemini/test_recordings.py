@@ -23,6 +23,7 @@ from headgate.ir.collect import collect
 from headgate.ir.loss import Losses
 from headgate.ir.reply import Reply
 from headgate.ir.request import Text, Thinking, ToolCall
+from headgate.providers.catalog import CATALOG
 
 FOLDER = Path(
     os.environ.get("HEADGATE_RECORDINGS")
@@ -169,7 +170,9 @@ def request_miss(name: str, recording: Json) -> str:
     request = GEMINI.decode_request(msgspec.json.encode(body))
     model = recording["path"].rpartition("/")[2].partition(":")[0]
     losses = Losses("gemini")
-    target = Target(model=model, alias=model, provider=name.partition("-")[0])
+    row = CATALOG.get(name.partition("-")[0])
+    traits = frozenset[str]() if row is None else row.traits
+    target = Target(model=model, alias=model, traits=traits)
     written = GEMINI.encode_request(request, target, losses)
     before, after = (
         plain_request(body),

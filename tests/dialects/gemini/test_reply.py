@@ -16,6 +16,7 @@ from headgate.dialects.gemini.reply import (
     inspect_reply,
     read_usage,
 )
+from headgate.ir.loss import Losses
 from headgate.ir.reply import Choice, Finish, Reply
 from headgate.ir.request import (
     Audio,
@@ -29,6 +30,7 @@ from headgate.ir.request import (
     Text,
     Thinking,
     ToolCall,
+    ToolResult,
     Uploaded,
 )
 from headgate.ir.usage import Usage
@@ -120,19 +122,32 @@ def test_citations_count_from_the_first_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "part",
+    ("part", "lost"),
     [
-        Opaque(dialect="anthropic", block={}),
-        Thinking(redacted=True),
-        Image(source=Uploaded("u", "openai_chat")),
+        (Opaque(dialect="anthropic", block={}), "reply.block"),
+        (Opaque(dialect="anthropic", block={"type": "compaction"}), "reply.compaction"),
+        (Thinking(redacted=True), "reply.thinking"),
+        (Image(source=Uploaded("u", "openai_chat")), "reply.image"),
+        (ToolResult(call_id="c"), "reply.tool_result"),
     ],
 )
-def test_what_a_gemini_caller_cannot_read_is_left_out(part: Part) -> None:
-    assert encode_part(part) is None
+def test_what_a_gemini_caller_cannot_read_is_left_out_and_named(part: Part, lost: str) -> None:
+    losses = Losses("gemini")
+    assert encode_part(part, losses) is None
+    assert [loss.field for loss in losses] == [lost]
 
 
 def test_a_refusal_is_text() -> None:
-    assert encode_part(Refusal(text="no")) == {"text": "no"}
+    losses = Losses("gemini")
+    assert encode_part(Refusal(text="no"), losses) == {"text": "no"}
+    assert [(loss.field, loss.action) for loss in losses] == [("reply.refusal", "changed")]
+
+
+def test_a_call_may_lose_its_proof_and_its_form_at_once() -> None:
+    losses = Losses("gemini")
+    call = ToolCall(call_id="c", name="f", arguments="x", signature=Signature("anthropic", "s"))
+    encode_part(call, losses)
+    assert [loss.field for loss in losses] == ["reply.signature", "reply.tool_calls"]
 
 
 @pytest.mark.parametrize(

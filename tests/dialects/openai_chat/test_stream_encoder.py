@@ -255,3 +255,58 @@ def test_a_failure_may_be_all_there_is() -> None:
     failure = Failure(kind=FailureKind.UPSTREAM_OVERLOADED, message="busy")
     (chunk,) = written(Failed(failure))
     assert chunk["error"]["type"] == "server_error"
+
+
+def test_the_tier_that_is_told_at_the_end_is_in_the_usage_chunk() -> None:
+    ended = Ended(Usage(output=1), "priority")
+    *_, chunk, _ = written(Started(service_tier="auto"), STOP, ended, include_usage=True)
+    assert chunk["service_tier"] == "priority"
+    assert chunk["usage"]["completion_tokens"] == 1
+
+
+def lost(*events: Event) -> list[str]:
+    """Encode the events; give what they lose."""
+    context = ReplyContext(model="asked", reply_id="r", created=7)
+    encoder = ChatStreamEncoder(context)
+    for event in events:
+        encoder.feed(event)
+    return [loss.field for loss in context.losses]
+
+
+def test_what_a_stream_cannot_carry_is_named() -> None:
+    assert lost(
+        Started(),
+        PartStarted(0, Text(text="")),
+        PartDelta(0, "a", citations=(Citation(title="a book"),)),
+        PartDelta(0, signature=Signature("gemini", "s")),
+        PartEnded(0),
+        PartStarted(1, Opaque(dialect="anthropic", block={"type": "web_search_tool_result"})),
+        PartEnded(1),
+        Finished(Finish(reason="pause", stop_sequence="x")),
+        Ended(service_tier="flex", extras={"anthropic": {"container": {}}}),
+    ) == [
+        "reply.citations",
+        "reply.signature",
+        "reply.web_search_tool_result",
+        "reply.stop_sequence",
+        "reply.finish_reason",
+        "reply.container",
+        "reply.service_tier",
+    ]
+
+
+def test_a_plain_answer_loses_nothing() -> None:
+    assert (
+        lost(
+            Started(),
+            PartStarted(0, Thinking()),
+            PartDelta(0, "hm", signature=Signature("anthropic", "s")),
+            PartEnded(0),
+            PartStarted(1, Text(text="")),
+            PartDelta(1, "a", logprobs={"content": []}),
+            PartEnded(1),
+            STOP,
+            Ended(Usage(output=1)),
+        )
+        == []
+    )

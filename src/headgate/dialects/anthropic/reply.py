@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from headgate.base.failure import RelayError
+from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.dialects.anthropic.blocks import (
     arguments_object,
     decode_block,
@@ -24,9 +24,12 @@ from headgate.dialects.anthropic.blocks import (
 from headgate.dialects.anthropic.errors import bad_reply, inspect_reply, parsed_object
 from headgate.dialects.anthropic.wire import NAME, Leftovers, Reader, by_place
 from headgate.dialects.dialect import ReplyContext
+from headgate.ir.loss import Losses, change_citations, drop_block, drop_counts, drop_extras
 from headgate.ir.reply import Choice, Finish, FinishReason, Reply
 from headgate.ir.request import (
     Audio,
+    Citation,
+    File,
     Image,
     Json,
     Opaque,
@@ -35,6 +38,7 @@ from headgate.ir.request import (
     Text,
     Thinking,
     ToolCall,
+    ToolResult,
 )
 from headgate.ir.usage import Usage, clamped
 
@@ -59,8 +63,9 @@ _WRITTEN: dict[FinishReason, str] = {
     "refusal": "refusal",
     "pause": "pause_turn",
     "malformed_tool_call": "end_turn",
-    "error": "end_turn",
 }
+# Counts that `usage` has no word for.
+UNSAID_COUNTS = ("audio_input", "audio_output", "image_input", "image_output")
 _COUNTS = (
     "input_tokens",
     "cache_read_input_tokens",
@@ -121,7 +126,23 @@ def encode_stop_reason(finish: Finish) -> str:
     """Write why the answer ended, in the vendor's own word where there was one."""
     if STOP_REASONS.get(finish.raw_reason) == finish.reason:
         return finish.raw_reason
-    return _WRITTEN[finish.reason]
+    return _WRITTEN.get(finish.reason, "end_turn")
+
+
+def broken_off(finish: Finish) -> Failure | None:
+    """Tell an answer that its model broke off: no stop reason here would say so."""
+    if finish.reason != "error":
+        return None
+    said = f" ({finish.raw_reason})" if finish.raw_reason else ""
+    return Failure(
+        kind=FailureKind.UPSTREAM_BAD_REPLY, message=f"the upstream broke its answer off{said}"
+    )
+
+
+def name_finish_losses(finish: Finish, losses: Losses) -> None:
+    """Name what no stop reason says."""
+    if finish.reason == "malformed_tool_call":
+        losses.changed("reply.finish_reason", "the model made a call that makes no sense")
 
 
 def decode_usage(wire: Mapping[str, Any]) -> Usage:
@@ -197,14 +218,26 @@ def read_usage(body: bytes) -> Usage | None:
 
 
 def encode_reply(reply: Reply, context: ReplyContext) -> bytes:
-    """Write a whole answer; of several choices the first, for there is only one here."""
-    choice = reply.choices[0] if reply.choices else None
-    parts = choice.parts if choice is not None else ()
-    finish = choice.finish if choice is not None else Finish(reason="stop")
+    """Write a whole answer; of several choices the first, for there is only one here.
+
+    Errors: RelayError UPSTREAM_BAD_REPLY for an answer that its model broke off.
+    """
+    choice = reply.choices[0] if reply.choices else Choice(parts=(), finish=Finish(reason="stop"))
+    parts, finish, losses = choice.parts, choice.finish, context.losses
+    failure = broken_off(finish)
+    if failure is not None:
+        raise RelayError(failure)
+    if len(reply.choices) > 1:
+        losses.dropped("reply.choices", "there is one answer here, the first")
+    if choice.logprobs is not None:
+        losses.dropped("reply.logprobs")
+    name_finish_losses(finish, losses)
+    drop_counts(losses, reply.usage, UNSAID_COUNTS)
+    drop_extras(losses, reply.extras, NAME)
     leftovers = by_place(reply.extras.get(NAME, {}))
     content = []
     for index, part in enumerate(parts):
-        block = encode_part(part)
+        block = encode_part(part, losses)
         if block is not None:
             put_back(block, f"content[{index}]", leftovers)
             content.append(block)
@@ -221,11 +254,12 @@ def encode_reply(reply: Reply, context: ReplyContext) -> bytes:
     return msgspec.json.encode({**leftovers.get("", {}), **body})
 
 
-def encode_part(part: Part) -> Json | None:
-    """Write a part of an answer. None for what has no form here (another vendor's own blocks)."""
+def encode_part(part: Part, losses: Losses) -> Json | None:
+    """Write a part of an answer. None for what has no form here; then the loss is named."""
+    name_part_losses(part, losses)
     match part:
         case Text():
-            return _encode_text(part)
+            return _encode_text(part, losses)
         case Refusal(text=text):
             return {"type": "text", "text": text}
         case Thinking():
@@ -239,12 +273,35 @@ def encode_part(part: Part) -> Json | None:
             }
         case Image(source=source):
             found = encode_source(source)
-            return None if found is None else {"type": "image", "source": found}
+            if found is not None:
+                return {"type": "image", "source": found}
+            losses.dropped("reply.image", "uploaded to another vendor")
         case Audio(transcript=transcript) if transcript:
             return {"type": "text", "text": transcript}
         case Opaque(dialect=dialect, block=block) if dialect == NAME:
             return dict(block)
     return None
+
+
+def name_part_losses(part: Part, losses: Losses) -> None:
+    """Name what of a part there is no word for, beside its growing text."""
+    match part:
+        case Text(signature=signature) | Image(signature=signature) if signature is not None:
+            losses.dropped("reply.signature", f"a proof of {signature.origin}")
+        case Refusal():
+            losses.changed("reply.refusal", "sent as text")
+        case ToolCall(custom=True):
+            losses.changed("reply.tool_calls", "free text, sent as an object with `input`")
+        case Audio(transcript=transcript) if transcript:
+            losses.changed("reply.audio", "sent as its transcript")
+        case Audio():
+            losses.dropped("reply.audio")
+        case File():
+            losses.dropped("reply.file")
+        case ToolResult():
+            losses.dropped("reply.tool_result")
+        case Opaque(dialect=dialect) if dialect != NAME:
+            drop_block(losses, part)
 
 
 def call_input(arguments: str, custom: bool) -> Json:
@@ -255,12 +312,26 @@ def call_input(arguments: str, custom: bool) -> Json:
     return {"arguments": arguments} if found is None else found
 
 
-def _encode_text(part: Text) -> Json:
+def _encode_text(part: Text, losses: Losses) -> Json:
     block: Json = {"type": "text", "text": part.text}
-    citations = [c for c in map(encode_citation, part.citations) if c is not None]
-    if citations:
+    if citations := encode_citations(part.citations, losses):
         block["citations"] = citations
     return block
+
+
+def encode_citations(citations: Iterable[Citation], losses: Losses) -> list[Json]:
+    """Write the citations that have a form here; what they lose is named."""
+    written: list[Json] = []
+    for citation in citations:
+        wire = encode_citation(citation)
+        if wire is None:
+            losses.dropped("reply.citations", "those without a link")
+        else:
+            written.append(wire)
+            if citation.origin != NAME and citation.start is not None:
+                losses.changed("reply.citations", "without their places in the text")
+    change_citations(losses, citations, NAME)
+    return written
 
 
 def _object(wire: Mapping[str, Any], key: str) -> Mapping[str, Any]:

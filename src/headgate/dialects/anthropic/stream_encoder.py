@@ -13,13 +13,19 @@ from collections.abc import Iterator
 
 import msgspec
 
-from headgate.dialects.anthropic.blocks import encode_citation, sealed, sealed_id
+from headgate.dialects.anthropic.blocks import sealed, sealed_id
 from headgate.dialects.anthropic.errors import encode_error_event
 from headgate.dialects.anthropic.reply import (
+    UNSAID_COUNTS,
+    broken_off,
+    encode_citations,
     encode_part,
     encode_stop_reason,
     encode_usage,
+    name_finish_losses,
+    name_part_losses,
 )
+from headgate.dialects.anthropic.wire import NAME
 from headgate.dialects.dialect import ReplyContext
 from headgate.dialects.framing.sse import frame_bytes
 from headgate.ir.events import (
@@ -32,6 +38,7 @@ from headgate.ir.events import (
     PartStarted,
     Started,
 )
+from headgate.ir.loss import Losses, drop_counts, drop_extras
 from headgate.ir.reply import Finish
 from headgate.ir.request import Audio, Image, Inline, Json, Part, Refusal, Text, Thinking, ToolCall
 from headgate.ir.usage import Usage
@@ -68,6 +75,7 @@ class AnthropicStreamEncoder:
         self._begun = False
         self._over = False
         self._known_usage: Usage | None = None
+        self._known_tier: str | None = None
         self._finish = Finish(reason="stop")
         self._blocks: dict[int, _Block] = {}
         self._waiting: deque[_Block] = deque()
@@ -100,6 +108,7 @@ class AnthropicStreamEncoder:
                 self._over = True
                 return encode_error_event(event.failure, self._context.reply_id)
             case _:  # other choices
+                self._context.losses.dropped("reply.choices", "there is one answer, the first")
                 return b""
 
     def _delta(self, event: PartDelta) -> bytes:
@@ -108,15 +117,15 @@ class AnthropicStreamEncoder:
             self._blocks[event.index].deltas.append(event)
             return b""
         # The hot path: a piece of text for the block that is open.
-        if event.signature is None and not event.citations:
+        if event.signature is None and not event.citations and event.logprobs is None:
             return block.opening + _json(event.text) + _CLOSE if event.text else b""
-        return b"".join(_pieces(block, event))
+        return b"".join(_pieces(block, event, self._context.losses))
 
     def _begin(self, event: Started) -> bytes:
         if self._begun:
             return b""
         self._begun = True
-        self._known_usage = event.usage
+        self._known_usage, self._known_tier = event.usage, event.service_tier
         message: Json = {
             "id": event.reply_id or self._context.reply_id,
             "type": "message",
@@ -151,14 +160,18 @@ class AnthropicStreamEncoder:
         block.index = self._count
         self._count += 1
         self._current = block
+        name_part_losses(block.part, self._context.losses)
         block.opening = _opening(block.index, *_delta_kind(block.part))
         yield _block_start(block.index, _empty_block(block.part))
         for delta in [_first_delta(block.part), *block.deltas]:
-            yield from _pieces(block, delta)
+            yield from _pieces(block, delta, self._context.losses)
         block.deltas.clear()
 
     def _write_whole(self, block: _Block) -> Iterator[bytes]:
-        wire = encode_part(_completed(block))
+        losses = self._context.losses
+        if any(delta.logprobs is not None for delta in block.deltas):
+            losses.dropped("reply.logprobs")
+        wire = encode_part(_completed(block), losses)
         if wire is None:
             return
         index = self._count
@@ -181,16 +194,26 @@ class AnthropicStreamEncoder:
             block.ended = True
         rest = self._advance()
         self._over = True
+        failure = broken_off(self._finish)
+        if failure is not None:
+            return begun + rest + encode_error_event(failure, self._context.reply_id)
         usage = event.usage if event.usage is not None else self._known_usage
+        self._name_losses(event, usage)
         message_delta = {
             "type": "message_delta",
             "delta": {
                 "stop_reason": encode_stop_reason(self._finish),
                 "stop_sequence": self._finish.stop_sequence,
             },
-            "usage": encode_usage(usage),
+            "usage": encode_usage(usage, event.service_tier or self._known_tier),
         }
         return begun + rest + _frame(message_delta) + _STOP
+
+    def _name_losses(self, event: Ended, usage: Usage | None) -> None:
+        losses = self._context.losses
+        name_finish_losses(self._finish, losses)
+        drop_counts(losses, usage, UNSAID_COUNTS)
+        drop_extras(losses, event.extras, NAME)
 
 
 def _frame(event: Json) -> bytes:
@@ -246,17 +269,19 @@ def _first_delta(part: Part) -> PartDelta:
     return PartDelta(0)
 
 
-def _pieces(block: _Block, delta: PartDelta) -> Iterator[bytes]:
+def _pieces(block: _Block, delta: PartDelta, losses: Losses) -> Iterator[bytes]:
     """Write a delta; the signature of thinking comes after its text, before the block's end."""
     if delta.text:
         yield block.opening + _json(delta.text) + _CLOSE
-    for citation in delta.citations:
-        wire = encode_citation(citation)
-        if wire is not None and isinstance(block.part, Text):
-            yield _opening(block.index, "citations_delta", "citation") + _json(wire) + _CLOSE
+    for wire in encode_citations(delta.citations, losses):
+        yield _opening(block.index, "citations_delta", "citation") + _json(wire) + _CLOSE
     if delta.signature is not None and isinstance(block.part, Thinking):
         opening = _opening(block.index, "signature_delta", "signature")
         yield opening + _json(sealed(delta.signature)) + _CLOSE
+    elif delta.signature is not None:
+        losses.dropped("reply.signature", f"a proof of {delta.signature.origin}")
+    if delta.logprobs is not None:
+        losses.dropped("reply.logprobs")
 
 
 def _completed(block: _Block) -> Part:

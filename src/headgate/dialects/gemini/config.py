@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from headgate.dialects.dialect import Target
-from headgate.dialects.gemini.models import family_of, is_vertex
+from headgate.dialects.gemini.models import OUTPUT_65535, family_of
 from headgate.dialects.gemini.schema import as_json_schema, from_subset, to_subset
 from headgate.dialects.gemini.thinking import decode_thinking, encode_thinking
 from headgate.dialects.gemini.wire import (
@@ -27,7 +27,6 @@ from headgate.ir.request import AudioOutput, ChatRequest, Json, ResponseFormat, 
 
 _MAX_STOPS = 5
 _MAX_TEMPERATURE = 2.0
-_VERTEX_OUTPUT_CAP = 65_535
 _INT32 = range(-(2**31), 2**31)
 _VOICE = "Kore"
 # Voices of other vendors, which callers send without thinking of Gemini.
@@ -102,7 +101,7 @@ def _response_format(config: Json, place: str) -> ResponseFormat | None:
     if schema is None:
         return ResponseFormat(kind="json")
     if not isinstance(schema, dict):
-        raise invalid(f"{place}.responseSchema", "Expected an object")
+        raise invalid("Expected an object", f"{place}.responseSchema")
     return ResponseFormat(kind="json_schema", schema=schema)
 
 
@@ -171,8 +170,8 @@ def _sampling(request: ChatRequest, target: Target, config: Json, losses: Losses
 def _max_tokens(asked: int | None, target: Target, losses: Losses) -> int | None:
     family = family_of(target.model)
     cap = family.output_cap
-    if is_vertex(target.provider):
-        cap = min(cap, _VERTEX_OUTPUT_CAP)
+    if OUTPUT_65535 in target.traits:
+        cap = min(cap, 65_535)
     if asked is None:
         return None if family.output_default is None else min(family.output_default, cap)
     if asked > cap:

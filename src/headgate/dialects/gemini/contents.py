@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from headgate.dialects.dialect import Target
-from headgate.dialects.gemini.models import Family, family_of, is_vertex
+from headgate.dialects.gemini.models import WEB_URLS, Family, family_of
 from headgate.dialects.gemini.parts import (
     FOREIGN_SIGNATURE,
     CallNames,
@@ -61,7 +61,7 @@ def decode_contents(value: object, place: str) -> list[Turn]:
     for content, at in objects(value, place):
         role = text(content.pop("role", ""), f"{at}.role")
         if role not in _ROLES:
-            raise invalid(f"{at}.role", "Expected `user` or `model`")
+            raise invalid("Expected `user` or `model`", f"{at}.role")
         parts = _parts(content.pop("parts", []), calls, f"{at}.parts")
         extras = {NAME: content} if content else {}
         turns.append(Turn(role=_ROLES[role], parts=parts, extras=extras))
@@ -123,7 +123,7 @@ def encode_contents(turns: Iterable[Turn], target: Target, losses: Losses) -> Co
 class _Encoder:
     def __init__(self, target: Target, losses: Losses) -> None:
         self._family: Family = family_of(target.model)
-        self._web_urls = self._family.takes_web_urls or is_vertex(target.provider)
+        self._web_urls = self._family.takes_web_urls or WEB_URLS in target.traits
         self._losses = losses
         self._system: list[Json] = []
         self._contents: list[_Content] = []
@@ -243,7 +243,7 @@ class _Encoder:
     def _result(self, result: ToolResult, place: str) -> _Result:
         name = result.name or self._names.get(result.call_id)
         if not name:
-            raise invalid(place, f"A tool result answers no earlier call ({result.call_id!r})")
+            raise invalid(f"A tool result answers no earlier call ({result.call_id!r})", place)
         said: list[str] = []
         media: list[Json] = []
         for index, part in enumerate(result.content):

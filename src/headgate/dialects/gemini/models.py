@@ -12,6 +12,10 @@ from typing import Literal
 
 import msgspec
 
+# What a row of the catalogue may say of its generateContent, as `Target.traits`.
+WEB_URLS = "web_urls"  # every model takes any http(s) URL as `fileData`
+OUTPUT_65535 = "output_65535"  # one token less than the models themselves would give
+
 Level = Literal["minimal", "low", "medium", "high"]
 ALL_LEVELS: tuple[Level, ...] = ("minimal", "low", "medium", "high")
 
@@ -132,8 +136,3 @@ def family_of(model: str) -> Family:
     name = model.lower()
     found = (family for pattern, family in _TABLE if pattern.search(name))
     return next(found, _UNKNOWN)
-
-
-def is_vertex(provider: str) -> bool:
-    """Whether the upstream is Vertex AI, whose limits differ in places."""
-    return provider.startswith("vertex")

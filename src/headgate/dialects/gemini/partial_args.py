@@ -25,10 +25,15 @@ class PartialArgs:
 
     def __init__(self) -> None:
         self._root: Json = {}
+        # The text that grows: where it stands, and its pieces, joined when another value follows.
+        self._holder: Any = None
+        self._last: str | int = ""
+        self._pieces: list[str] = []
 
     @property
     def arguments(self) -> Json:
         """What has arrived."""
+        self._settle()
         return self._root
 
     def add(self, piece: object) -> bool:
@@ -52,10 +57,21 @@ class PartialArgs:
         last = steps[-1]
         if not _make_room(place, last, ""):
             return False
-        known = place[last]
-        whole = isinstance(value, str) and isinstance(known, str)
-        place[last] = known + value if whole else value
+        if not isinstance(value, str) or not isinstance(place[last], str):
+            self._settle()
+            place[last] = value
+            return True
+        if place is not self._holder or last != self._last:
+            self._settle()
+            self._holder, self._last, self._pieces = place, last, [place[last]]
+        self._pieces.append(value)
         return True
+
+    def _settle(self) -> None:
+        """Write the text that has been growing into its place."""
+        if self._holder is not None:
+            self._holder[self._last] = "".join(self._pieces)
+            self._holder = None
 
 
 def _steps(path: str) -> list[str | int]:

@@ -213,6 +213,11 @@ def arguments_object(call: ToolCall) -> Json:
     return {"input": call.arguments} if value is None else value
 
 
+def is_json_object(arguments: str) -> bool:
+    """Tell whether a call's arguments can be sent as they are."""
+    return not arguments.strip() or _json_object(arguments) is not None
+
+
 def _json_object(data: str) -> Json | None:
     try:
         value = msgspec.json.decode(data)

@@ -15,11 +15,18 @@ from headgate.dialects.gemini.errors import decode_error, failure_of
 from headgate.dialects.gemini.finish import encode_finish, reason_word
 from headgate.dialects.gemini.frames import WireReply, decode_reply_frame
 from headgate.dialects.gemini.logprobs import encode_logprobs
-from headgate.dialects.gemini.parts import encode_call, encode_source, own_signature
+from headgate.dialects.gemini.parts import (
+    encode_call,
+    encode_source,
+    is_json_object,
+    own_signature,
+)
 from headgate.dialects.gemini.stream import GeminiStreamDecoder
 from headgate.dialects.gemini.usage import decode_usage, encode_usage
+from headgate.dialects.gemini.wire import NAME
 from headgate.ir.collect import collect
-from headgate.ir.reply import Choice, Reply
+from headgate.ir.loss import Losses, change_citations, drop_block, drop_counts, drop_extras
+from headgate.ir.reply import Choice, Finish, Reply
 from headgate.ir.request import (
     Audio,
     Citation,
@@ -32,6 +39,7 @@ from headgate.ir.request import (
     Text,
     Thinking,
     ToolCall,
+    ToolResult,
 )
 from headgate.ir.usage import Usage
 
@@ -126,7 +134,12 @@ def _bad_reply(message: str) -> Failure:
 
 def encode_reply(reply: Reply, context: ReplyContext) -> bytes:
     """Write a whole reply for a caller."""
-    wire: Json = {"candidates": [_candidate(choice) for choice in reply.choices]}
+    losses = context.losses
+    wire: Json = {"candidates": [_candidate(choice, losses) for choice in reply.choices]}
+    drop_counts(losses, reply.usage, UNSAID_COUNTS)
+    drop_extras(losses, reply.extras, NAME)
+    if reply.usage is None and reply.service_tier:
+        losses.dropped("reply.service_tier", "told beside usage only")
     if reply.usage is not None:
         wire["usageMetadata"] = encode_usage(reply.usage)
         if reply.service_tier:
@@ -136,21 +149,23 @@ def encode_reply(reply: Reply, context: ReplyContext) -> bytes:
     return msgspec.json.encode(wire)
 
 
-def _candidate(choice: Choice) -> Json:
-    parts = [written for part in choice.parts if (written := encode_part(part)) is not None]
+def _candidate(choice: Choice, losses: Losses) -> Json:
+    parts = [encode_part(part, losses) for part in choice.parts]
+    name_finish_losses(choice.finish, losses)
     wire: Json = {
-        "content": {"parts": parts, "role": "model"},
+        "content": {"parts": [part for part in parts if part is not None], "role": "model"},
         "finishReason": encode_finish(choice.finish),
         "index": choice.index,
     }
-    if grounding := _grounding(choice):
+    if grounding := _grounding(choice, losses):
         wire["groundingMetadata"] = grounding
     if choice.logprobs is not None:
+        name_logprob_losses(choice.logprobs, losses)
         wire["logprobsResult"] = encode_logprobs(choice.logprobs)
     return wire
 
 
-def _grounding(choice: Choice) -> Json | None:
+def _grounding(choice: Choice, losses: Losses) -> Json | None:
     """Write the citations of all texts; Gemini counts from the first text on."""
     said = ""
     citations: list[Citation] = []
@@ -158,11 +173,54 @@ def _grounding(choice: Choice) -> Json | None:
         if isinstance(part, Text):
             citations.extend(moved(part.citations, len(said)))
             said += part.text
+    change_citations(losses, citations, NAME)
     return encode_citations(citations, said) if citations else None
 
 
-def encode_part(part: Part) -> Json | None:
-    """Write a part of a reply; None if a Gemini caller could not read it."""
+# Counts that `usageMetadata` has no word for: what was newly cached is in the prompt's.
+UNSAID_COUNTS = ("cache_write", "cache_write_1h", "web_searches")
+
+
+def name_finish_losses(finish: Finish, losses: Losses) -> None:
+    """Name what a finish reason does not say."""
+    if finish.stop_sequence is not None:
+        losses.dropped("reply.stop_sequence")
+    if finish.reason in ("context_full", "pause"):
+        losses.changed("reply.finish_reason", f"{finish.reason} has no word here")
+
+
+def name_logprob_losses(logprobs: Json, losses: Losses) -> None:
+    """Name log probabilities of what is no text."""
+    if logprobs.get("refusal"):
+        losses.dropped("reply.logprobs", "of a refusal")
+
+
+def name_part_losses(part: Part, losses: Losses) -> None:
+    """Name what of a part has no word here, beside its growing text."""
+    match part:
+        case Thinking(redacted=True):
+            losses.dropped("reply.thinking", "hidden reasoning of another vendor")
+        case Text() | Thinking() | ToolCall() | Image() if part.signature is not None:
+            if part.signature.origin != NAME:
+                losses.dropped("reply.signature", f"a proof of {part.signature.origin}")
+    match part:
+        case Refusal():
+            losses.changed("reply.refusal", "sent as text")
+        case ToolCall() if part.custom or not is_json_object(part.arguments):
+            losses.changed("reply.tool_calls", "free text, sent as an object with `input`")
+        case Audio() if part.transcript or part.audio_id or part.expires_at is not None:
+            losses.changed("reply.audio", "the sound alone")
+        case File(name=name) if name:
+            losses.dropped("reply.file.name")
+        case ToolResult():
+            losses.dropped("reply.tool_result")
+        case Opaque(dialect=dialect) if dialect != NAME:
+            drop_block(losses, part)
+
+
+def encode_part(part: Part, losses: Losses) -> Json | None:
+    """Write a part of a reply; None if a Gemini caller could not read it. Losses are named."""
+    name_part_losses(part, losses)
     match part:
         case Text(text=text, signature=signature):
             return _signed({"text": text}, own_signature(signature))
@@ -174,10 +232,14 @@ def encode_part(part: Part) -> Json | None:
             return encode_call(part)
         case Image(source=source, signature=signature):
             written = encode_source(source, True, "image/png")
-            return _signed(written, own_signature(signature)) if isinstance(written, dict) else None
+            if isinstance(written, dict):
+                return _signed(written, own_signature(signature))
+            losses.dropped("reply.image", written)
         case Audio(source=source) | File(source=source):
             written = encode_source(source, True, "application/octet-stream")
-            return written if isinstance(written, dict) else None
+            if isinstance(written, dict):
+                return written
+            losses.dropped("reply.audio" if isinstance(part, Audio) else "reply.file", written)
         case Opaque(dialect="gemini", block=block):
             return block
     return None

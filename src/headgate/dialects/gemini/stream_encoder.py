@@ -20,8 +20,16 @@ from headgate.dialects.gemini.errors import encode_error
 from headgate.dialects.gemini.finish import encode_finish
 from headgate.dialects.gemini.logprobs import encode_logprobs
 from headgate.dialects.gemini.parts import own_signature
-from headgate.dialects.gemini.reply import encode_part
+from headgate.dialects.gemini.reply import (
+    UNSAID_COUNTS,
+    encode_part,
+    name_finish_losses,
+    name_logprob_losses,
+    name_part_losses,
+)
 from headgate.dialects.gemini.usage import encode_usage
+from headgate.dialects.gemini.wire import NAME
+from headgate.ir.collect import LogprobPieces
 from headgate.ir.events import (
     Ended,
     Event,
@@ -32,6 +40,7 @@ from headgate.ir.events import (
     PartStarted,
     Started,
 )
+from headgate.ir.loss import Losses, change_citations, drop_counts, drop_extras
 from headgate.ir.reply import Finish
 from headgate.ir.request import (
     Audio,
@@ -94,6 +103,7 @@ class GeminiStreamEncoder:
                 return self._start(event)
             case Finished():
                 self._choice(event.choice).finish = event.finish
+                name_finish_losses(event.finish, self._context.losses)
                 return b""
             case Ended():
                 return self._end(event)
@@ -113,7 +123,7 @@ class GeminiStreamEncoder:
     def _choice(self, index: int) -> _Choice:
         choice = self._choices.get(index)
         if choice is None:
-            choice = self._choices[index] = _Choice(index)
+            choice = self._choices[index] = _Choice(index, self._context.losses)
         return choice
 
     def _start(self, event: Started) -> bytes:
@@ -128,25 +138,31 @@ class GeminiStreamEncoder:
     def _end(self, event: Ended) -> bytes:
         self._over = True
         last: Json = {"candidates": [choice.last() for choice in self._choices.values()]}
+        losses, tier = self._context.losses, event.service_tier or self._tier
+        drop_counts(losses, event.usage, UNSAID_COUNTS)
+        drop_extras(losses, event.extras, NAME)
         if event.usage is not None:
             last["usageMetadata"] = encode_usage(event.usage)
-            if tier := event.service_tier or self._tier:
+            if tier:
                 last["usageMetadata"]["serviceTier"] = tier
+        elif tier:
+            losses.dropped("reply.service_tier", "told beside usage only")
         return self._frame(_encode(last)[:-1] + b"," + self._tail) + self._close()
 
 
 class _Choice:
     """One answer on its way out."""
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, index: int, losses: Losses) -> None:
         self.finish = Finish(reason="stop")
+        self._losses = losses
         self._index = index
         self._suffixes: dict[int, bytes] = {}  # of open texts: what follows the text in its part
         self._held: dict[int, _Held] = {}  # parts that only go out whole
         self._texts: list[str] = []
         self._first_char = 0  # of the open text, among all texts
         self._citations: list[Citation] = []
-        self._logprobs: Json | None = None
+        self._logprobs = LogprobPieces()
 
     def begin(self, event: PartStarted, stream: GeminiStreamEncoder) -> bytes:
         """Open a part; what it begins with goes out at once."""
@@ -159,7 +175,8 @@ class _Choice:
             case Thinking(text=text, signature=signature, redacted=False):
                 self._suffixes[event.index] = b',"thought":true}'
                 return self.delta(PartDelta(event.index, text, self._index, signature), stream)
-            case Refusal(text=text):
+            case Refusal(text=text) as part:
+                name_part_losses(part, self._losses)
                 self._suffixes[event.index] = b"}"
                 return self.delta(PartDelta(event.index, text, self._index), stream)
             case part:
@@ -171,16 +188,22 @@ class _Choice:
         suffix = self._suffixes.get(event.index)
         if suffix is None:
             self._held[event.index].add(event)
+            if event.logprobs is not None:
+                self._losses.dropped("reply.logprobs", "of what is no text")
             return b""
         if event.citations:
+            change_citations(self._losses, event.citations, NAME)
             self._citations.extend(moved(event.citations, self._first_char))
         if event.logprobs is not None:
-            self._add_logprobs(event.logprobs)
+            name_logprob_losses(event.logprobs, self._losses)
+            self._logprobs.add(event.logprobs)
         if suffix == b"}":
             self._texts.append(event.text)
-        if event.signature is not None and (value := own_signature(event.signature)) is not None:
+        if (value := own_signature(event.signature)) is not None:
             suffix = b',"thoughtSignature":%b%b' % (_encode(value), suffix)
-        elif not event.text:
+        elif event.signature is not None:
+            self._losses.dropped("reply.signature", f"a proof of {event.signature.origin}")
+        if not event.text and value is None:
             return b""
         return stream.write(b'{"text":%b%b' % (_encode(event.text), suffix), self._index)
 
@@ -190,7 +213,7 @@ class _Choice:
         if held is None:
             self._suffixes.pop(event.index, None)
             return b""
-        written = encode_part(held.joined())
+        written = encode_part(held.joined(), self._losses)
         return stream.write(_encode(written), self._index) if written is not None else b""
 
     def last(self) -> Json:
@@ -202,13 +225,9 @@ class _Choice:
         }
         if self._citations:
             wire["groundingMetadata"] = encode_citations(self._citations, "".join(self._texts))
-        if self._logprobs is not None:
-            wire["logprobsResult"] = encode_logprobs(self._logprobs)
+        if logprobs := self._logprobs.joined():
+            wire["logprobsResult"] = encode_logprobs(logprobs)
         return wire
-
-    def _add_logprobs(self, more: Json) -> None:
-        known = self._logprobs or {"content": []}
-        self._logprobs = {"content": known["content"] + (more.get("content") or [])}
 
 
 class _Held:
@@ -217,11 +236,13 @@ class _Held:
     def __init__(self, part: Part) -> None:
         self._part = part
         self._texts: list[str] = []
+        self._transcripts: list[str] = []
         self._signature: Signature | None = None
 
     def add(self, delta: PartDelta) -> None:
         """Take more of it."""
         self._texts.append(delta.text)
+        self._transcripts.append(delta.transcript)
         self._signature = delta.signature or self._signature
 
     def joined(self) -> Part:
@@ -231,6 +252,9 @@ class _Held:
             signature = self._signature or part.signature
             return replace(part, arguments=part.arguments + more, signature=signature)
         if isinstance(part, Image | Audio | File) and isinstance(part.source, Inline):
-            source = Inline(part.source.media_type, part.source.data + more)
-            return replace(part, source=source)
+            part = replace(part, source=Inline(part.source.media_type, part.source.data + more))
+        if isinstance(part, Image):
+            return replace(part, signature=self._signature or part.signature)
+        if isinstance(part, Audio):
+            return replace(part, transcript=part.transcript + "".join(self._transcripts))
         return part

@@ -64,7 +64,7 @@ def _effort(value: object, place: str) -> Effort | None:
     if word in {"", "thinking_level_unspecified"}:
         return None
     if word not in _EFFORTS:
-        raise invalid(place, "Expected one of minimal, low, medium, high")
+        raise invalid("Expected one of minimal, low, medium, high", place)
     return _EFFORTS[word]
 
 

@@ -41,7 +41,7 @@ def _tool(declaration: Json, place: str) -> Tool:
     if "parameters" in declaration:
         schema = from_subset(declaration.pop("parameters"))
     if schema is not None and not isinstance(schema, dict):
-        raise invalid(f"{place}.parameters", "Expected an object")
+        raise invalid("Expected an object", f"{place}.parameters")
     return Tool(
         name=text(declaration.pop("name", None), f"{place}.name"),
         description=text(declaration.pop("description", ""), f"{place}.description"),

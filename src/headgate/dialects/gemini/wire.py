@@ -30,12 +30,12 @@ def all_camel(value: Any) -> Any:
     return value
 
 
-def invalid(place: str, problem: str) -> RelayError:
-    """Make the refusal of a request, with the place of the fault."""
+def invalid(message: str, place: str) -> RelayError:
+    """Say what is wrong with the caller's request, and where."""
     return RelayError(
         Failure(
             kind=FailureKind.INVALID_REQUEST,
-            message=f"{problem} at `$.{place}`" if place else problem,
+            message=f"{message} at `$.{place}`" if place else message,
             param=place or None,
         )
     )
@@ -44,7 +44,7 @@ def invalid(place: str, problem: str) -> RelayError:
 def fields(value: object, place: str) -> Json:
     """Read an object: names in camel case, nulls left out."""
     if not isinstance(value, dict):
-        raise invalid(place, "Expected an object")
+        raise invalid("Expected an object", place)
     return {camel(name): inner for name, inner in value.items() if inner is not None}
 
 
@@ -58,7 +58,7 @@ def objects(value: object, place: str) -> list[tuple[Json, str]]:
 def elements(value: object, place: str) -> list[tuple[Any, str]]:
     """Read a list: each element with its place."""
     if not isinstance(value, list):
-        raise invalid(place, "Expected a list")
+        raise invalid("Expected a list", place)
     return [(inner, f"{place}[{index}]") for index, inner in enumerate(value)]
 
 
@@ -70,21 +70,21 @@ def texts(value: object, place: str) -> tuple[str, ...]:
 def text(value: object, place: str) -> str:
     """Read a text."""
     if not isinstance(value, str):
-        raise invalid(place, "Expected a text")
+        raise invalid("Expected a text", place)
     return value
 
 
 def flag(value: object, place: str) -> bool:
     """Read true or false."""
     if not isinstance(value, bool):
-        raise invalid(place, "Expected true or false")
+        raise invalid("Expected true or false", place)
     return value
 
 
 def number(value: object, place: str) -> float:
     """Read a number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise invalid(place, "Expected a number")
+        raise invalid("Expected a number", place)
     return value
 
 
@@ -94,7 +94,7 @@ def whole(value: object, place: str) -> int:
         return int(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and value % 1 == 0:
         return int(value)
-    raise invalid(place, "Expected a whole number")
+    raise invalid("Expected a whole number", place)
 
 
 def merged(base: Json, over: Json) -> Json:

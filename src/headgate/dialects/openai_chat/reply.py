@@ -15,6 +15,7 @@ from headgate.base.failure import RelayError
 from headgate.base.ids import new_id
 from headgate.dialects.dialect import ReplyContext
 from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
+from headgate.dialects.openai_chat.finish import finish_of, finish_word, name_finish_losses
 from headgate.dialects.openai_chat.media import source_of_url, url_of_source
 from headgate.dialects.openai_chat.provenance import (
     NAME,
@@ -25,10 +26,12 @@ from headgate.dialects.openai_chat.provenance import (
 )
 from headgate.dialects.openai_chat.usage import encode_usage, usage_in
 from headgate.dialects.openai_chat.wire import decode_object
-from headgate.ir.reply import Choice, Finish, FinishReason, Reply
+from headgate.ir.loss import Losses, change_citations, drop_block, drop_extras
+from headgate.ir.reply import Choice, Reply
 from headgate.ir.request import (
     Audio,
     Citation,
+    File,
     Image,
     Inline,
     Json,
@@ -36,65 +39,13 @@ from headgate.ir.request import (
     Part,
     Refusal,
     Remote,
+    Signature,
     Text,
     Thinking,
     ToolCall,
+    ToolResult,
+    Uploaded,
 )
-
-# Every vendor's words (`providers.md` 9.2). What is not here is a natural end.
-_REASONS: dict[str, FinishReason] = {
-    "stop": "stop",
-    "stop_sequence": "stop_sequence",
-    "length": "length",
-    "max_tokens": "length",
-    "maximum_tokens": "length",
-    "MAX_TOKENS": "length",
-    "model_length": "length",
-    "context_length": "context_full",
-    "model_context_window_exceeded": "context_full",
-    "tool_calls": "tool_calls",
-    "tool_call": "tool_calls",
-    "tool_use": "tool_calls",
-    "TOOL_CALL": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "content_filter",
-    "content_filtered": "content_filter",
-    "sensitive": "content_filter",
-    "risk": "content_filter",
-    "refusal": "refusal",
-    "error": "error",
-    "network_error": "error",
-    "insufficient_system_resource": "error",
-    "abort": "error",
-    "repetition": "error",
-}
-_WORDS: dict[FinishReason, str] = {
-    "stop": "stop",
-    "stop_sequence": "stop",
-    "length": "length",
-    "context_full": "length",
-    "tool_calls": "tool_calls",
-    "content_filter": "content_filter",
-    "refusal": "content_filter",
-    "pause": "stop",
-    "malformed_tool_call": "stop",
-    "error": "error",  # not OpenAI's word, but OpenRouter's: a broken answer must not look whole
-}
-
-
-def finish_of(raw_reason: str | None, has_calls: bool) -> Finish:
-    """Read a finish reason; a natural end of a reply with tool calls means the calls."""
-    raw_reason = raw_reason or ""
-    reason = _REASONS.get(raw_reason, "stop")
-    if reason == "stop" and has_calls:
-        reason = "tool_calls"
-    return Finish(reason=reason, raw_reason=raw_reason)
-
-
-def finish_word(finish: Finish) -> str:
-    """Write a finish reason."""
-    return _WORDS[finish.reason]
-
 
 # ------------------------------------------------------------------------ decoding
 
@@ -286,8 +237,9 @@ def encode_reply(reply: Reply, context: ReplyContext) -> bytes:
         "object": "chat.completion",
         "created": reply.created or context.created,
         "model": reply.model or context.model,
-        "choices": [_encode_choice(choice) for choice in reply.choices],
+        "choices": [_encode_choice(choice, context.losses) for choice in reply.choices],
     }
+    drop_extras(context.losses, reply.extras, NAME)
     if reply.usage is not None:
         wire["usage"] = encode_usage(reply.usage)
     if reply.service_tier is not None:
@@ -302,25 +254,26 @@ def shown_id(reply_id: str) -> str:
     return reply_id if reply_id.startswith("chatcmpl") else f"chatcmpl-{reply_id}"
 
 
-def _encode_choice(choice: Choice) -> Json:
+def _encode_choice(choice: Choice, losses: Losses) -> Json:
+    name_finish_losses(choice.finish, losses)
     return {
         "index": choice.index,
-        "message": _encode_message(choice.parts),
+        "message": _encode_message(choice.parts, losses),
         "logprobs": choice.logprobs,
         "finish_reason": finish_word(choice.finish),
     }
 
 
-def _encode_message(parts: Iterable[Part]) -> Json:
+def _encode_message(parts: Iterable[Part], losses: Losses) -> Json:
     texts: list[str] = []
     thinking: list[Thinking] = []
     message: Json = {"role": "assistant", "content": None, "refusal": None}
     for part in parts:
+        name_part_losses(part, losses)
         match part:
             case Text(text=text, citations=citations):
                 texts.append(text)
-                notes = [note for each in citations if (note := annotation_of(each))]
-                if notes:
+                if notes := annotations_of(citations, losses):
                     message.setdefault("annotations", []).extend(notes)
             case Thinking():
                 thinking.append(part)
@@ -334,10 +287,29 @@ def _encode_message(parts: Iterable[Part]) -> Json:
             case Audio():
                 message["audio"] = encode_audio(part)
             case _:
-                pass  # a block that only its own vendor's callers could read
+                pass  # named already
     if texts:
         message["content"] = "".join(texts)
     return message | reasoning_fields(thinking)
+
+
+def name_part_losses(part: Part, losses: Losses) -> None:
+    """Name what of a part a message has no place for, beside its growing text."""
+    match part:
+        case Text(signature=Signature() as signature) | Image(signature=Signature() as signature):
+            losses.dropped("reply.signature", f"a proof of {signature.origin}")
+        case ToolCall(signature=Signature(origin=origin)) if origin != "gemini":
+            losses.dropped("reply.signature", f"a proof of {origin}")
+        case Image(source=Uploaded()):
+            losses.dropped("reply.image", "uploaded to another vendor")
+        case Audio(source=(Remote() | Uploaded())):
+            losses.changed("reply.audio", "there is no place for a link to it")
+        case File():
+            losses.dropped("reply.file")
+        case ToolResult():
+            losses.dropped("reply.tool_result")
+        case Opaque():
+            drop_block(losses, part)
 
 
 def encode_call(call: ToolCall) -> Json:
@@ -350,7 +322,22 @@ def encode_call(call: ToolCall) -> Json:
     return {"id": call_id, "type": "function", "function": function}
 
 
-def annotation_of(citation: Citation) -> Json | None:
+def annotations_of(citations: Iterable[Citation], losses: Losses) -> list[Json]:
+    """Write `annotations`; what has no form here is named."""
+    notes = []
+    for citation in citations:
+        note = _annotation_of(citation)
+        if note is None:
+            losses.dropped("reply.citations", "those without a link")
+            continue
+        notes.append(note)
+        if citation.origin != NAME and citation.cited_text:
+            losses.changed("reply.citations", "without the words that are cited")
+    change_citations(losses, citations, NAME)
+    return notes
+
+
+def _annotation_of(citation: Citation) -> Json | None:
     """Write an entry of `annotations`; it has no form for a citation without a link: None."""
     if citation.native is not None and citation.origin == NAME:
         return citation.native

@@ -14,12 +14,12 @@ from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.base.frames import Frame
 from headgate.base.ids import new_id
 from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
+from headgate.dialects.openai_chat.finish import finish_of
 from headgate.dialects.openai_chat.provenance import extra_content_signature, thinking_of_detail
 from headgate.dialects.openai_chat.reply import (
     audio_of,
     citation_of,
     content_parts,
-    finish_of,
     image_of,
 )
 from headgate.dialects.openai_chat.usage import usage_in

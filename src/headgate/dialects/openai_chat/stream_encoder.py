@@ -11,13 +11,14 @@ import msgspec
 
 from headgate.dialects.dialect import ReplyContext
 from headgate.dialects.openai_chat.errors import encode_error_event
+from headgate.dialects.openai_chat.finish import finish_word, name_finish_losses
 from headgate.dialects.openai_chat.media import url_of_source
-from headgate.dialects.openai_chat.provenance import detail_of, signed_call_id
+from headgate.dialects.openai_chat.provenance import NAME, detail_of, signed_call_id
 from headgate.dialects.openai_chat.reply import (
-    annotation_of,
+    annotations_of,
     encode_audio,
     encode_image,
-    finish_word,
+    name_part_losses,
     shown_id,
 )
 from headgate.dialects.openai_chat.usage import encode_usage
@@ -31,6 +32,7 @@ from headgate.ir.events import (
     PartStarted,
     Started,
 )
+from headgate.ir.loss import Losses, drop_extras
 from headgate.ir.request import (
     Audio,
     Image,
@@ -53,7 +55,8 @@ class ChatStreamEncoder:
 
     def __init__(self, context: ReplyContext) -> None:
         self._context = context
-        self._head = b""  # of every chunk, up to its choices
+        self._chunk: Json = {}  # what every chunk says
+        self._head = b""  # the same as bytes, up to its choices
         self._tail = b""
         self._choices: dict[int, _ChoiceWriter] = {}
         self._is_over = False
@@ -72,6 +75,7 @@ class ChatStreamEncoder:
             case Started():
                 return self._begin(event) + self._writer(0).role()
             case Finished():
+                name_finish_losses(event.finish, self._context.losses)
                 return self._writer(event.choice).finish(finish_word(event.finish))
             case Ended():
                 self._is_over = True
@@ -92,7 +96,8 @@ class ChatStreamEncoder:
             chunk["service_tier"] = started.service_tier
         if started.system_fingerprint is not None:
             chunk["system_fingerprint"] = started.system_fingerprint
-        self._head = b"data: " + _encode(chunk)[:-1] + b',"choices":['
+        self._chunk = chunk
+        self._head = _head(chunk)
         # OpenAI's callers that ask for usage get the key on every chunk.
         self._tail = b'],"usage":null}\n\n' if context.include_usage else b"]}\n\n"
         return b""
@@ -102,13 +107,26 @@ class ChatStreamEncoder:
         if writer is None:
             if not self._head:
                 self._begin(Started())
-            writer = self._choices[choice] = _ChoiceWriter(choice, self._head, self._tail)
+            losses = self._context.losses
+            writer = self._choices[choice] = _ChoiceWriter(choice, self._head, self._tail, losses)
         return writer
 
     def _usage_chunk(self, ended: Ended) -> bytes:
+        losses, head = self._context.losses, self._head
+        drop_extras(losses, ended.extras, NAME)
+        is_shown = self._context.include_usage and ended.usage is not None
+        tier = ended.service_tier
+        if tier is not None and tier != self._chunk.get("service_tier"):
+            head = _head({**self._chunk, "service_tier": tier})
+            if not is_shown:
+                losses.dropped("reply.service_tier", "told after the last chunk")
         if not self._context.include_usage or ended.usage is None:
             return b""
-        return self._head + b'],"usage":' + _encode(encode_usage(ended.usage)) + b"}\n\n"
+        return head + b'],"usage":' + _encode(encode_usage(ended.usage)) + b"}\n\n"
+
+
+def _head(chunk: Json) -> bytes:
+    return b"data: " + _encode(chunk)[:-1] + b',"choices":['
 
 
 class _Growing:
@@ -125,7 +143,8 @@ class _Growing:
 class _ChoiceWriter:
     """Writes the chunks of one choice."""
 
-    def __init__(self, choice: int, head: bytes, tail: bytes) -> None:
+    def __init__(self, choice: int, head: bytes, tail: bytes, losses: Losses) -> None:
+        self._losses = losses
         self._before = b'%b{"index":%d,"delta":' % (head, choice)
         self._end = b"}" + tail
         self._after = b',"finish_reason":null' + self._end
@@ -154,9 +173,12 @@ class _ChoiceWriter:
     def start(self, event: PartStarted) -> bytes:
         """Begin a part."""
         part = event.part
+        name_part_losses(part, self._losses)
         match part:
-            case Text(text=text):
+            case Text(text=text, citations=citations):
                 body = self._grow(event.index, part, b'{"content":', b"}", text)
+                if notes := annotations_of(citations, self._losses):
+                    body += self._chunk({"annotations": notes})
             case Thinking(text=text):
                 body = self._grow(event.index, part, b'{"reasoning_content":', b"}", text)
                 self._parts[event.index].pieces.append(text)
@@ -196,6 +218,8 @@ class _ChoiceWriter:
         if isinstance(growing.part, Thinking | Image):
             growing.pieces.append(delta.text)
         if not growing.before:
+            if delta.logprobs is not None:
+                self._losses.dropped("reply.logprobs", "of what is no text")
             return self._audio_piece(delta) if isinstance(growing.part, Audio) else b""
         written = b""
         if delta.logprobs is not None:
@@ -207,9 +231,10 @@ class _ChoiceWriter:
             written = growing.before + _encode(delta.text) + growing.after
         if delta.signature is not None:
             growing.signature = delta.signature
-        if delta.citations:
-            notes = [note for each in delta.citations if (note := annotation_of(each))]
-            written += self._chunk({"annotations": notes}) if notes else b""
+            if not isinstance(growing.part, Thinking):
+                self._losses.dropped("reply.signature", f"a proof of {delta.signature.origin}")
+        if delta.citations and (notes := annotations_of(delta.citations, self._losses)):
+            written += self._chunk({"annotations": notes})
         return written
 
     def end(self, index: int) -> bytes:
