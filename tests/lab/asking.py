@@ -135,3 +135,18 @@ def _unchunked(data: bytes) -> tuple[bytes, bool]:
             return body, True
         body, data = body + data[:length], data[length + 2 :]
     return body, False
+
+
+def form(*parts: tuple[str, ...] | tuple[str, str, str, bytes], boundary: bytes = b"lab") -> bytes:
+    """A multipart form of fields (name, value) and files (name, filename, type, bytes)."""
+    body = b""
+    for part in parts:
+        head = f'content-disposition: form-data; name="{part[0]}"'
+        content: object = part[1]
+        if len(part) == 4:
+            head += f'; filename="{part[1]}"\r\ncontent-type: {part[2]}'
+            content = part[3]
+        data = content.encode() if isinstance(content, str) else content
+        assert isinstance(data, bytes)
+        body += b"--%b\r\n%b\r\n\r\n%b\r\n" % (boundary, head.encode(), data)
+    return body + b"--%b--\r\n" % boundary

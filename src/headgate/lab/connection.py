@@ -15,7 +15,8 @@ import httptools
 
 from headgate.lab.answering import Answering, at_once
 from headgate.lab.fast import FastAnswer, fast_answer, writes_for
-from headgate.lab.journal import BODY_BYTES_MAX, Received
+from headgate.lab.forms import FORM_MAX, Form, FormReader, boundary_of
+from headgate.lab.journal import BODY_BYTES_MAX, FormNote, Received
 from headgate.lab.plan import Plan
 from headgate.lab.site import Site, is_own
 
@@ -30,7 +31,7 @@ HEAD_TOO_LARGE = (
 )
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-Job = tuple[Received | FastAnswer, bytes]
+Job = tuple[Received | FastAnswer, bytes | Form]
 
 
 class Connection(asyncio.Protocol):
@@ -109,6 +110,7 @@ class Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._body_length = 0
         self._fast: FastAnswer | None = None
+        self._form: FormReader | None = None
 
     def on_url(self, url: bytes) -> None:
         """Collect the target, which may come in parts."""
@@ -123,14 +125,18 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """See whether this is for the fast responder; let a careful caller go on."""
         self._fast = fast_answer(self._url)
+        if self._fast is None and (boundary := self._boundary()) is not None:
+            self._form = FormReader(boundary)
         if self._fast is None and not self._busy and self._expects():
             self._transport.write(CONTINUE)
 
     def on_body(self, body: bytes) -> None:
-        """Collect the body, up to the limit."""
+        """Collect the body, up to the limit; a form is read at once and not kept."""
         self._body_length += len(body)
-        if self._body_length > BODY_MAX:
+        if self._body_length > (BODY_MAX if self._form is None else FORM_MAX):
             self._refuse(BODY_TOO_LARGE)
+        elif self._form is not None:
+            self._form.feed(body)
         else:
             self._body.append(body)
 
@@ -138,7 +144,11 @@ class Connection(asyncio.Protocol):
         """Answer, or queue the request behind the answer under way."""
         if self._transport.is_closing():
             return
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        body: bytes | Form
+        if self._form is not None:
+            body = self._form.close()
+        else:
+            body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         keep_alive = self._parser.should_keep_alive()
         job: Job
         if self._fast is not None and keep_alive:
@@ -156,6 +166,10 @@ class Connection(asyncio.Protocol):
     def _expects(self) -> bool:
         return any(name.lower() == b"expect" for name, _ in self._headers)
 
+    def _boundary(self) -> bytes | None:
+        kinds = [value for name, value in self._headers if name.lower() == b"content-type"]
+        return boundary_of(kinds[0]) if kinds else None
+
     def _measure_head(self, size: int) -> None:
         self._header_bytes += size
         if self._header_bytes > HEADER_BYTES_MAX:
@@ -170,7 +184,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(answer)
         self._transport.close()
 
-    def _received(self, body: bytes, *, keep_alive: bool) -> Received:
+    def _received(self, body: bytes | Form, *, keep_alive: bool) -> Received:
         path, _, query = self._url.decode("latin-1").partition("?")
         return Received(
             number=self._site.journal.next_number(),
@@ -179,9 +193,10 @@ class Connection(asyncio.Protocol):
             path=unquote(path),
             query=dict(parse_qsl(query, keep_blank_values=True)),
             headers=_decoded(self._headers),
-            body=body[:BODY_BYTES_MAX],
-            body_length=len(body),
+            body=b"" if isinstance(body, Form) else body[:BODY_BYTES_MAX],
+            body_length=self._body_length,
             keep_alive=keep_alive,
+            form=_noted(body) if isinstance(body, Form) else None,
         )
 
     # From here on: answers.
@@ -192,7 +207,8 @@ class Connection(asyncio.Protocol):
         if isinstance(asked, Received):
             self._answer(asked, body)
             return
-        self._writes, self._written, self._pause_s = writes_for(asked, body), 0, asked.pause_s
+        flags = b"" if isinstance(body, Form) else body
+        self._writes, self._written, self._pause_s = writes_for(asked, flags), 0, asked.pause_s
         self._write_next()
 
     def _write_next(self) -> None:
@@ -207,7 +223,7 @@ class Connection(asyncio.Protocol):
             self._writes = ()
             self._next()
 
-    def _answer(self, received: Received, body: bytes) -> None:
+    def _answer(self, received: Received, body: bytes | Form) -> None:
         journal = self._site.journal
         if is_own(received.path):
             plan = self._site.own(received)
@@ -269,6 +285,11 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Drop the connection at once."""
         self._transport.abort()
+
+
+def _noted(form: Form) -> FormNote:
+    """Keep of a form what the journal shows."""
+    return FormNote(form.sha256, form.problem, [part.note() for part in form.parts])
 
 
 def _decoded(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -16,11 +16,20 @@ NAMES_MAX = 1000
 OTHER = "(other)"
 
 
+class FormNote(Struct, frozen=True):
+    """What a multipart body held: the hash of all of it, and each part without a file's bytes."""
+
+    sha256: str
+    problem: str
+    parts: list[dict[str, Any]]
+
+
 class Received(Struct, kw_only=True):
     """One request as it arrived, and how its answer ended.
 
     `behaviour` is the name of what answered. `finished` means answered to the end;
     `disconnected` that the caller left before. `body` is cut off after 1 MiB, `body_length` is not.
+    Of a multipart body there is the `form` instead.
     """
 
     number: int
@@ -39,6 +48,7 @@ class Received(Struct, kw_only=True):
     status: int = 0
     finished: bool = False
     disconnected: bool = False
+    form: FormNote | None = None
 
     @property
     def json(self) -> Any:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
+
+from headgate.lab.forms import Form
+from headgate.lab.objects import Shelf
 
 Json = dict[str, Any]
 
@@ -41,6 +45,7 @@ class Prompt(Struct, frozen=True, kw_only=True):
     media: tuple[str, ...] = ()
     body: Json = {}
     problem: str = ""
+    form: Form | None = None
 
 
 class Fault(Struct, frozen=True):
@@ -57,9 +62,10 @@ class Question(Struct, frozen=True, kw_only=True):
 
     `place` is the first path segment, the name of the imagined provider. `as_array` asks for
     Gemini's JSON array in place of SSE. `number` is the request's serial number in this lab.
-    `models` is what a list of models shall name. `item` is the stored object that the path names.
-    `ready` is the reply where it depends on what the lab remembers; `fault` is why a request
-    cannot be answered, however healthy the place.
+    `models` is what a list of models shall name. `ready` is the reply where it depends on what
+    the lab remembers, `unknown` what the input refers to and the lab does not remember. `fault` is
+    why a request cannot be answered, however healthy the place. `ids` are those in the path of an
+    object, and `shelf` is where such objects are kept.
     """
 
     wire: str
@@ -71,10 +77,13 @@ class Question(Struct, frozen=True, kw_only=True):
     credential: str = ""
     number: int = 1
     models: tuple[str, ...] = ()
-    item: str = ""
     ready: bytes = b""
+    unknown: tuple[str, ...] = ()
     prompt: Prompt = Prompt()
     fault: Fault | None = None
+    ids: tuple[str, ...] = ()
+    query: Mapping[str, str] = field(default_factory=dict)
+    shelf: Shelf = field(default_factory=Shelf)
 
 
 class Call(Struct, frozen=True):
