@@ -79,6 +79,7 @@ def test_gemini_asks_for_streams_elsewhere() -> None:
         "chat": root + "/models/{model}:generateContent",
         "stream": root + "/models/{model}:streamGenerateContent?alt=sse",
         "embeddings": root + "/models/{model}:batchEmbedContents",
+        "count_tokens": root + "/models/{model}:countTokens",
         "models": root + "/models",
     }
 
@@ -87,13 +88,23 @@ def test_an_openai_engine_on_a_messages_url_goes_to_its_sibling() -> None:
     assert urls("https://h/v1/messages", "openrouter")["chat"] == "https://h/v1/chat/completions"
 
 
-def test_a_responses_upstream_has_no_chat_yet_but_its_siblings() -> None:
+def test_a_responses_upstream_has_its_siblings_too() -> None:
     assert urls("https://h/v1/responses") == {
+        "chat": "https://h/v1/responses",
+        "responses": "https://h/v1/responses",
+        "count_tokens": "https://h/v1/responses/input_tokens",
         "completions": "https://h/v1/completions",
         "embeddings": "https://h/v1/embeddings",
         "moderations": "https://h/v1/moderations",
         "models": "https://h/v1/models",
     }
+
+
+def test_operation_may_have_a_form_of_its_own() -> None:
+    found = endpoints_of(CATALOG["openai"], "https://h/v1")
+    assert found[Operation.COUNT_TOKENS][0].dialect == "openai_responses"
+    assert [each.dialect for each in found[Operation.CHAT]] == ["openai_chat", "openai_responses"]
+    assert found[Operation.COMPLETIONS][0].dialect == "openai_completions"
 
 
 def test_operations_beside_chat_speak_the_vendors_family() -> None:

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 
 from headgate.dialects.anthropic import ANTHROPIC
 from headgate.dialects.completions import COMPLETIONS
-from headgate.dialects.dialect import Dialect, Fields, Target, Wire
+from headgate.dialects.dialect import CUSTOM_TOOLS, Dialect, Fields, Target, Wire
 from headgate.dialects.gemini import GEMINI
 from headgate.dialects.openai_chat import OPENAI_CHAT
+from headgate.ir.custom_tools import as_functions
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, Json
 
@@ -31,4 +32,6 @@ def patched(dialect: Dialect, fields: Fields, target: Target) -> Fields:
 def translated(wire: Wire, request: ChatRequest, target: Target) -> tuple[Json, Losses]:
     """The request in the upstream's dialect, and what could not be carried."""
     losses = Losses(wire.name)
+    if CUSTOM_TOOLS not in target.traits:
+        request = as_functions(request, losses)
     return wire.encode_request(request, target, losses), losses

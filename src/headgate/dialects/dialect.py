@@ -18,6 +18,9 @@ from headgate.ir.reply import Reply
 from headgate.ir.request import ChatRequest, Json
 from headgate.ir.usage import Usage
 
+# A trait of upstreams (`Target.traits`): they take free-text tools as OpenAI does.
+CUSTOM_TOOLS = "custom_tools"
+
 Fields = dict[str, msgspec.Raw]  # a JSON object, top level decoded, values as they were sent
 
 

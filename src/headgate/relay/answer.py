@@ -18,6 +18,7 @@ from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.base.frames import Frame
 from headgate.dialects.bridge import DIALECTS, WIRES
 from headgate.dialects.dialect import FrameDecoder, ReplyContext, Wire
+from headgate.ir.custom_tools import custom_names, with_custom_calls
 from headgate.ir.loss import Loss
 from headgate.ir.reply import Reply
 from headgate.ir.usage import Usage
@@ -251,6 +252,8 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         model = shown_model(answer.attempt.offer)
         if model is not None:
             reply = msgspec.structs.replace(reply, model=model)
+        if answer.dialect != self.call.dialect:
+            reply = with_custom_calls(reply, custom_names(self.translation.request))
         answer.usage = reply.usage
         caller = DIALECTS[self.call.dialect]
         answer.whole = written(reply, caller, self.context, stream=self.call.stream)
@@ -259,7 +262,8 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         caller = DIALECTS[self.call.dialect]
         model = shown_model(offer)
         if upstream is not caller:
-            return Translated(upstream, caller, self.context, model)
+            custom = custom_names(self.translation.request)
+            return Translated(upstream, caller, self.context, model, custom)
         return PassThrough(
             caller,
             self.call.request_id,

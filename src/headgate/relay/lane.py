@@ -22,6 +22,7 @@ from headgate.dialects.dialect import (
 )
 from headgate.dialects.framing.sse import MAX_FRAME_BYTES, cut_at_frame_border, parse_block
 from headgate.ir.collect import collect, replay
+from headgate.ir.custom_tools import CustomCalls
 from headgate.ir.events import Ended, Event, Failed, Started
 from headgate.ir.reply import Reply
 from headgate.ir.usage import Usage
@@ -131,7 +132,12 @@ class Translated:
     """Different dialects: frames to events to frames."""
 
     def __init__(
-        self, upstream: Wire, caller: Dialect, context: ReplyContext, model: str | None
+        self,
+        upstream: Wire,
+        caller: Dialect,
+        context: ReplyContext,
+        model: str | None,
+        custom_tools: frozenset[str] = frozenset(),
     ) -> None:
         self.failure: Failure | None = None
         self._model = model  # to be shown instead of the upstream's; None: as it says
@@ -139,6 +145,7 @@ class Translated:
         self._finished = False
         self._frames = upstream.frame_decoder()
         self._decoder: StreamDecoder = upstream.stream_decoder()
+        self._custom = CustomCalls(custom_tools) if custom_tools else None
         self._encoder: StreamEncoder = caller.stream_encoder(context)
 
     @property
@@ -185,6 +192,8 @@ class Translated:
                 event = msgspec.structs.replace(event, model=self._model)
         elif isinstance(event, Failed):
             self.failure = event.failure
+        if self._custom is not None:
+            return b"".join(map(self._encoder.feed, self._custom.feed(event)))
         return self._encoder.feed(event)
 
 

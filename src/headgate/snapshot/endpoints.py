@@ -14,6 +14,9 @@ from headgate.snapshot.facts import Credential, Endpoint, Headers
 # A channel without a key is used as well (local servers): with this credential, which is none.
 ANONYMOUS = Credential(label="none", secret="")
 
+# Operations that have one wire form whoever answers them.
+_FORMS: Mapping[str, str] = {Operation.COMPLETIONS: "openai_completions"}
+
 
 def endpoints_of(provider: Provider, base_url: str) -> Mapping[Operation, tuple[Endpoint, ...]]:
     """Build the URL of each operation that the row names."""
@@ -27,9 +30,8 @@ def endpoints_of(provider: Provider, base_url: str) -> Mapping[Operation, tuple[
     family = provider.chat_dialects[0] if chat else "openai_chat"
     for operation in Operation:
         if operation in provider.paths:
-            is_legacy = operation is Operation.COMPLETIONS
-            dialect = "openai_completions" if is_legacy else family
-            found[operation] = (_endpoint(provider, root, operation, dialect),)
+            form = provider.forms.get(operation) or _FORMS.get(operation, family)
+            found[operation] = (_endpoint(provider, root, operation, form),)
     return found
 
 
