@@ -29,5 +29,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     url_bytes: int = 8 * KIB
     body_bytes: int = 64 * MIB  # each, as sent and as unpacked
     body_budget_bytes: int = 512 * MIB  # of all requests together; small bodies do not count
+    upload_bytes: int = 512 * MIB  # each, as sent; only routes that take files
+    upload_memory_bytes: int = 1 * MIB  # of each; the rest lies in a file
+    upload_budget_bytes: int = 4096 * MIB  # of the files of all uploads together
     write_buffer_bytes: int = 64 * KIB
     held_bytes: int = 64 * KIB  # sent ahead of its turn, then reading pauses
