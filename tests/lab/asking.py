@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import struct
+import zlib
 from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct, json
+from msgspec.structs import replace
 
+from headgate.lab.forms import FormReader
 from headgate.lab.plan import Plan, Send
 from headgate.lab.server import Lab
-from headgate.lab.wires import WIRES
+from headgate.lab.wires import WIRES, openai_other
 from headgate.lab.wires.question import Json, Question
 
 TIMEOUT_S = 5.0
 HI: Json = {"model": "m", "messages": [{"role": "user", "content": "hi there"}], "max_tokens": 99}
+RESPONSES_HI: Json = {"model": "m", "input": "hi there"}
+BEDROCK_HI: Json = {"messages": [{"role": "user", "content": [{"text": "hi there"}]}]}
 GEMINI_HI: Json = {"contents": [{"role": "user", "parts": [{"text": "hi there"}]}]}
 WEATHER: Json = {"type": "object", "properties": {"city": {"type": "string"}}}
-CHAT_WIRES = ("openai", "anthropic", "gemini")
+CHAT_WIRES = ("openai", "responses", "anthropic", "gemini", "bedrock", "cohere", "ollama")
+FUNCTION: Json = {"type": "function", "function": {"name": "look", "parameters": WEATHER}}
+BODIES: dict[str, Json] = {
+    "gemini": GEMINI_HI,
+    "responses": RESPONSES_HI,
+    "bedrock": BEDROCK_HI,
+}
 OFFERS: dict[str, Json] = {
-    "openai": {
-        "tools": [{"type": "function", "function": {"name": "look", "parameters": WEATHER}}]
+    "openai": {"tools": [FUNCTION]},
+    "cohere": {"tools": [FUNCTION]},
+    "ollama": {"tools": [FUNCTION]},
+    "responses": {"tools": [{"type": "function", "name": "look", "parameters": WEATHER}]},
+    "bedrock": {
+        "toolConfig": {"tools": [{"toolSpec": {"name": "look", "inputSchema": {"json": WEATHER}}}]}
     },
     "anthropic": {"tools": [{"name": "look", "input_schema": WEATHER}]},
     "gemini": {"tools": [{"functionDeclarations": [{"name": "look", "parameters": WEATHER}]}]},
@@ -29,7 +45,7 @@ OFFERS: dict[str, Json] = {
 
 def question(wire: str = "openai", *, stream: bool = False, **more: Any) -> Question:
     """A chat question, as `lab.site` would make it of a body; `more` goes into the body."""
-    body = (GEMINI_HI if wire == "gemini" else HI) | {"prompt": "hi there"} | more
+    body = BODIES.get(wire, HI) | {"prompt": "hi there"} | more
     prompt = WIRES[wire].read(body)
     return Question(wire=wire, operation="chat", place="ok1", stream=stream, prompt=prompt)
 
@@ -40,9 +56,30 @@ def sent(plan: Plan) -> bytes:
 
 
 def events(data: bytes) -> list[Any]:
-    """The JSON of each `data:` line; `[DONE]` stays a string."""
+    """The JSON of each event, whatever its framing; `[DONE]` stays a string."""
+    if data[:1] == b"\0":
+        return [json.decode(payload) for _, payload in messages(data)]
+    if data[:1] == b"{" and data.endswith(b"\n"):
+        return [json.decode(line) for line in data.splitlines()]
     texts = [line[5:].strip() for line in data.splitlines() if line.startswith(b"data:")]
     return [text.decode() if text == b"[DONE]" else json.decode(text) for text in texts]
+
+
+def messages(data: bytes) -> list[tuple[dict[str, str], bytes]]:
+    """The headers and payload of each message of an AWS event stream, checksums checked."""
+    found = []
+    while data:
+        length, header_length, crc = struct.unpack(">III", data[:12])
+        assert crc == zlib.crc32(data[:8])
+        assert struct.unpack(">I", data[length - 4 : length])[0] == zlib.crc32(data[: length - 4])
+        block, headers = data[12 : 12 + header_length], {}
+        while block:
+            name, block = block[1 : 1 + block[0]].decode(), block[1 + block[0] :]
+            size = struct.unpack(">H", block[1:3])[0]
+            headers[name], block = block[3 : 3 + size].decode(), block[3 + size :]
+        found.append((headers, data[12 + header_length : length - 4]))
+        data = data[length:]
+    return found
 
 
 def said(wire: str, plan: Plan) -> str:
@@ -64,10 +101,40 @@ def _text(wire: str, reply: Json) -> str:
             return "".join(block.get("text", "") for block in blocks)
         case "anthropic", {"delta": {"text": str(text)}}:
             return text
+        case "responses", {"output": list(items)}:
+            return "".join(part["text"] for item in items for part in item.get("content", ()))
+        case "responses", {"type": "response.output_text.delta", "delta": str(text)}:
+            return text
+        case "bedrock", {"output": {"message": {"content": list(blocks)}}}:
+            return "".join(block.get("text", "") for block in blocks)
+        case "bedrock", {"delta": {"text": str(text)}}:
+            return text
+        case "cohere", {"message": {"content": list(blocks)}}:
+            return "".join(block.get("text", "") for block in blocks)
+        case "cohere", {"type": "content-delta", "delta": {"message": {"content": content}}}:
+            return str(content.get("text", ""))
+        case "ollama", {"message": {"content": str(text)}}:
+            return text
         case "gemini", {"candidates": [{"content": {"parts": list(parts)}}, *_]}:
             return "".join(part.get("text", "") for part in parts if "thought" not in part)
         case _:
             return ""
+
+
+def complaint(reply: Any) -> str:
+    """The message of an error, whole or in an event, wherever its wire puts it."""
+    match reply:
+        case {"error": {"message": str(text)}} | {"error": str(text)} | {"message": str(text)}:
+            return text
+        case {"delta": {"error": str(text)}} | {"response": {"error": {"message": str(text)}}}:
+            return text
+        case _:
+            return ""
+
+
+def refusal(plan: Plan) -> str:
+    """The message of an error answer."""
+    return complaint(json.decode(sent(plan)))
 
 
 class Answered(Struct):
@@ -150,3 +217,22 @@ def form(*parts: tuple[str, ...] | tuple[str, str, str, bytes], boundary: bytes 
         assert isinstance(data, bytes)
         body += b"--%b\r\n%b\r\n\r\n%b\r\n" % (boundary, head.encode(), data)
     return body + b"--%b--\r\n" % boundary
+
+
+def other(operation: str, *parts: Any, place: str = "ok1", **more: Any) -> Question:
+    """A question that is no chat: `parts` make a form, `more` sets fields; the rest is the body."""
+    named = {name: more.pop(name) for name in ("ids", "query", "shelf", "number") if name in more}
+    reader = FormReader(b"lab")
+    if parts:
+        reader.feed(form(*parts))
+    found = reader.close() if parts else None
+    prompt = replace(openai_other.read(found.fields() if found else more), form=found)
+    return Question(
+        wire="openai", operation=operation, place=place, model=prompt.model or "lab",
+        stream=prompt.stream, prompt=prompt, **named,
+    )  # fmt: skip
+
+
+def decoded(plan: Plan) -> Any:
+    """The JSON that a plan sends."""
+    return json.decode(sent(plan))

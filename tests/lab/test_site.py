@@ -8,6 +8,7 @@ from msgspec import json
 
 from headgate.base.clock import ManualClock
 from headgate.lab.journal import Received
+from headgate.lab.objects import Shelf
 from headgate.lab.plan import Plan
 from headgate.lab.routes import Route
 from headgate.lab.site import Site, is_own, understand
@@ -98,7 +99,7 @@ def test_the_credential_may_stand_in_the_query() -> None:
 @pytest.mark.parametrize(("query", "as_array"), [({}, True), ({"alt": "sse"}, False)])
 def test_gemini_streams_an_array_unless_sse_is_asked_for(query: Any, as_array: bool) -> None:
     found = Route("gemini", "chat", "g", "m", stream=True)
-    asked = understand(received(query=query), found, b"{}")
+    asked = understand(received(query=query), found, b"{}", Shelf())
     assert (asked.stream, asked.as_array, asked.model) == (True, as_array, "m")
 
 

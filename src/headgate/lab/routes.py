@@ -10,10 +10,30 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from headgate.lab.wires.stored_kinds import ROWS
+
 SUFFIXES = (
     ("/chat/completions", "openai", "chat"),
+    ("/responses", "responses", "chat"),
+    ("/responses/compact", "responses", "compact"),
+    ("/responses/input_tokens", "responses", "input_tokens"),
+    ("/v2/chat", "cohere", "chat"),
+    ("/v2/embed", "cohere", "embed"),
+    ("/v2/rerank", "cohere", "rerank"),
+    ("/rerank", "openai", "rerank"),
+    ("/api/chat", "ollama", "chat"),
+    ("/api/embed", "ollama", "embed"),
+    ("/api/embeddings", "ollama", "embeddings"),
     ("/completions", "openai_completions", "chat"),
     ("/embeddings", "openai", "embeddings"),
+    ("/images/generations", "openai", "images"),
+    ("/images/edits", "openai", "image_edits"),
+    ("/images/variations", "openai", "image_variations"),
+    ("/audio/speech", "openai", "speech"),
+    ("/audio/transcriptions", "openai", "transcriptions"),
+    ("/audio/translations", "openai", "translations"),
+    ("/edits", "openai", "edits"),
+    ("/search", "openai", "search"),
     ("/moderations", "openai", "moderations"),
     ("/messages/count_tokens", "anthropic", "count_tokens"),
     ("/messages", "anthropic", "chat"),
@@ -26,8 +46,26 @@ GEMINI_VERBS = {
     "batchEmbedContents": "batchEmbedContents",
 }
 GEMINI_PATH = re.compile(r"(?P<prefix>.*)/models/(?P<model>.+):(?P<verb>[A-Za-z]+)")
+BEDROCK_PATH = re.compile(
+    r"(?P<prefix>.*)/model/(?P<model>.+)/(?P<verb>converse(?:-stream)?|count-tokens)"
+)
+RESPONSE_PATH = re.compile(r"(?P<prefix>.*)/responses/(?P<item>[^/]+)(?:/(?P<verb>[a-z_]+))?")
+RESPONSE_OPERATIONS = {
+    ("GET", None): "response",
+    ("GET", "input_items"): "input_items",
+    ("DELETE", None): "delete_response",
+    ("POST", "cancel"): "cancel_response",
+}
 MODELS_PATH = re.compile(r"(?P<prefix>.*)/models(?:/(?P<model>.+))?/?")
+ENGINE = re.compile(r".*/engines/(?P<model>[^/]+)")
 VERSION = re.compile(r"v\d+(alpha|beta)?\d*|openai")
+STORED_PATHS = sorted(
+    (
+        (row, re.compile("(.*)" + re.escape(row.template).replace(r"\{\}", "([^/]+)") + "/?"))
+        for row in ROWS
+    ),
+    key=lambda found: -found[0].template.count("/"),
+)
 
 
 class Route(Struct, frozen=True):
@@ -38,6 +76,7 @@ class Route(Struct, frozen=True):
     place: str
     model: str = ""
     stream: bool = False
+    ids: tuple[str, ...] = ()
 
 
 def place(prefix: str) -> str:
@@ -50,7 +89,12 @@ def route(
     method: str, path: str, headers: Mapping[str, str], query: Mapping[str, str]
 ) -> Route | None:
     """Find the wire and operation of a request; None if the lab does not offer it."""
+    stored = _stored(method, path) or _response(method, path)
+    if stored is not None:
+        return stored
     if method == "GET":
+        if path.endswith("/search") or (path.endswith("/") and "q" in query):
+            return Route("openai", "jina_search", place(path.removesuffix("/search")))
         match_ = MODELS_PATH.fullmatch(path)
         if match_ is None:
             return None
@@ -61,7 +105,13 @@ def route(
         return None
     for suffix, wire, operation in SUFFIXES:
         if path.endswith(suffix):
-            return Route(wire, operation, place(path.removesuffix(suffix)))
+            prefix = path.removesuffix(suffix)
+            engine = ENGINE.fullmatch(prefix)
+            return Route(wire, operation, place(prefix), engine["model"] if engine else "")
+    if (bedrock := BEDROCK_PATH.fullmatch(path)) is not None:
+        streams = bedrock["verb"] == "converse-stream"
+        operation = "count_tokens" if bedrock["verb"] == "count-tokens" else "chat"
+        return Route("bedrock", operation, place(bedrock["prefix"]), bedrock["model"], streams)
     found = GEMINI_PATH.fullmatch(path)
     if found is None or found["verb"] not in GEMINI_VERBS:
         return None
@@ -72,6 +122,25 @@ def route(
         found["model"],
         found["verb"] == "streamGenerateContent",
     )
+
+
+def _stored(method: str, path: str) -> Route | None:
+    """Find the operation on a stored object; the longest template that fits is the right one."""
+    for row, pattern in STORED_PATHS:
+        found = pattern.fullmatch(path) if row.method == method else None
+        if found is not None:
+            prefix, *ids = found.groups()
+            return Route("openai", row.name, place(prefix), ids=tuple(ids))
+    return None
+
+
+def _response(method: str, path: str) -> Route | None:
+    """Find the operation on a stored response."""
+    found = RESPONSE_PATH.fullmatch(path)
+    operation = RESPONSE_OPERATIONS.get((method, found["verb"])) if found else None
+    if found is None or operation is None:
+        return None
+    return Route("responses", operation, place(found["prefix"]), ids=(found["item"],))
 
 
 def _models_wire(path: str, headers: Mapping[str, str], query: Mapping[str, str]) -> str:

@@ -7,17 +7,22 @@ from urllib.parse import unquote
 
 import msgspec
 from msgspec import Struct, json
+from msgspec.structs import replace
 
 from headgate.base.clock import Clock
+from headgate.lab.forms import Form
 from headgate.lab.journal import Journal, Received
+from headgate.lab.objects import Shelf
 from headgate.lab.plan import Plan, whole
 from headgate.lab.recordings import RecordingError, RecordingFolder, replay
+from headgate.lab.remembered import Responses
 from headgate.lab.routes import Route, route
-from headgate.lab.scripts.answers import hello
+from headgate.lab.scripts.answers import hello, refuse
 from headgate.lab.scripts.refusals import not_offered
 from headgate.lab.scripts.table import MODELS, find
-from headgate.lab.wires import WIRES
+from headgate.lab.wires import WIRES, openai_other
 from headgate.lab.wires.question import Json, Prompt, Question
+from headgate.lab.wires.tasks import OTHERS
 
 OWN_PATH = "/_lab/requests"
 RECORDING_HEADER = "x-lab-recording"
@@ -42,9 +47,11 @@ class Site:
     def __init__(self, recordings: Path | None, clock: Clock) -> None:
         self.clock = clock
         self.journal = Journal()
+        self.shelf = Shelf()
+        self.responses = Responses()
         self._recordings = None if recordings is None else RecordingFolder(recordings)
 
-    def plan(self, received: Received, body: bytes) -> Plan:
+    def plan(self, received: Received, body: bytes | Form) -> Plan:
         """Choose the answer, and note in `received` what was chosen and by which model."""
         asked = _asked_by_path(received) or _asked_by_header(received)
         if asked is not None:
@@ -53,7 +60,7 @@ class Site:
         if found is None:
             received.place = "(none)"
             return not_offered(received.path)
-        question = understand(received, found, body)
+        question = self.responses.recall(understand(received, found, body, self.shelf))
         received.place, received.model = question.place, question.model
         received.stream = question.stream
         if question.model.startswith(RECORDING_MODEL):
@@ -63,10 +70,17 @@ class Site:
         chosen = find(question.place) or find(named)
         if chosen is None:
             received.behaviour = "hello"
-            return hello(question, 0)
+            return self._settled(question, hello(question, 0))
         behaviour, number = chosen
         received.behaviour = behaviour.name
-        return behaviour.script(question, number)
+        return self._settled(question, behaviour.script(question, number))
+
+    def _settled(self, question: Question, plan: Plan) -> Plan:
+        """What is wrong with a request shows only where the place itself is well."""
+        if question.fault is not None and plan.status < 400:
+            return refuse(question, question.fault)
+        self.responses.keep(question, plan)
+        return plan
 
     def _replay(self, received: Received, asked: Asked) -> Plan:
         received.place = received.place or "rec"
@@ -116,7 +130,7 @@ def _chunks(received: Received) -> str:
     return received.query.get("chunks") or received.headers.get(CHUNKS_HEADER) or "whole"
 
 
-def understand(received: Received, found: Route, body: bytes) -> Question:
+def understand(received: Received, found: Route, body: bytes | Form, shelf: Shelf) -> Question:
     """Read the body in the words of its wire."""
     prompt = _prompt(found, body)
     return Question(
@@ -130,18 +144,26 @@ def understand(received: Received, found: Route, body: bytes) -> Question:
         number=received.number,
         models=MODELS,
         prompt=prompt,
+        ids=found.ids,
+        query=received.query,
+        shelf=shelf,
     )
 
 
-def _prompt(found: Route, body: bytes) -> Prompt:
+def _prompt(found: Route, body: bytes | Form) -> Prompt:
     """Read the body; what is no JSON object is a problem, not an exception."""
-    if found.operation in ("models", "model"):
+    if found.operation in ("models", "model") or (found.wire == "responses" and found.ids):
+        return Prompt()
+    read = openai_other.read if found.operation in OTHERS else WIRES[found.wire].read
+    if isinstance(body, Form):
+        return replace(read(body.fields()), form=body)
+    if not body and found.operation in OTHERS:
         return Prompt()
     try:
         decoded = json.decode(body, type=Json)
     except (msgspec.DecodeError, RecursionError) as error:
         return Prompt(problem=f"We could not parse the JSON body of your request: {error}")
-    return WIRES[found.wire].read(decoded)
+    return read(decoded)
 
 
 def _credential(received: Received) -> str:

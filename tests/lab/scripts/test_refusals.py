@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from headgate.lab.scripts import refusals
 from headgate.lab.scripts.table import Script
 from headgate.lab.wires import WIRES
-from tests.lab.asking import CHAT_WIRES, events, question, sent
+from tests.lab.asking import CHAT_WIRES, complaint, events, question, refusal, sent
 
 
 @pytest.mark.parametrize("wire", WIRES)
@@ -17,7 +17,7 @@ from tests.lab.asking import CHAT_WIRES, events, question, sent
 def test_a_status_comes_with_the_error_of_its_wire(wire: str, code: int) -> None:
     plan = refusals.status(question(wire), code)
     assert plan.status == code
-    assert json.decode(sent(plan))["error"]["message"]
+    assert refusal(plan)
 
 
 @pytest.mark.parametrize("wire", WIRES)
@@ -102,9 +102,9 @@ def test_an_error_may_call_itself_200(wire: str) -> None:
         refusals.error_200_json(question(wire, stream=True), 0),
     ):
         assert plan.status == 200
-        assert json.decode(sent(plan))["error"]["message"]
+        assert refusal(plan)
     first = events(sent(refusals.error_200(question(wire, stream=True), 0)))[0]
-    assert first["error"]["message"]
+    assert complaint(first)
 
 
 @pytest.mark.parametrize("wire", CHAT_WIRES)
@@ -112,7 +112,7 @@ def test_a_late_error_follows_content_and_ends_the_good_part(wire: str) -> None:
     plan = refusals.error_200_late(question(wire, stream=True), 0)
     *before, last = events(sent(plan))
     assert before
-    assert "error" in last
+    assert complaint(last)
     assert b"[DONE]" not in sent(plan)
 
 

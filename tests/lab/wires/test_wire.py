@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import json
 
+from headgate.lab.plan import SSE_TYPE
 from headgate.lab.wires import WIRES
 from headgate.lab.wires.question import Fault, Json, Question
+from tests.lab.asking import complaint, events
 
 SCRAP = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
@@ -26,6 +28,11 @@ SCRAP = st.recursive(
                     "name",
                     "parameters",
                     "source",
+                    "toolResult",
+                    "toolSpec",
+                    "images",
+                    "output",
+                    "document",
                 ]
             ),
             inner,
@@ -45,6 +52,9 @@ BODIES: st.SearchStrategy[Json] = st.dictionaries(
             "toolConfig",
             "n",
             "prompt",
+            "input",
+            "options",
+            "inferenceConfig",
             "system",
             "systemInstruction",
             "generationConfig",
@@ -69,12 +79,15 @@ def test_no_body_breaks_the_reader(name: str, body: Json) -> None:
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 429, 500, 503, 529])
 def test_an_error_has_its_message_in_every_wire(name: str, status: int) -> None:
     body: Any = json.decode(WIRES[name].error(Fault(status, "it broke")))
-    assert body["error"]["message"] == "it broke"
+    assert complaint(body) == "it broke"
 
 
 @pytest.mark.parametrize("name", WIRES)
-def test_an_error_event_is_the_error_as_sse(name: str) -> None:
-    fault = Fault(429, "slow down")
-    frame = WIRES[name].error_frame(Question(wire=name, operation="chat"), fault)
-    assert frame.endswith((b"\n\n", b"\r\n\r\n"))
-    assert b"data: " + WIRES[name].error(fault) in frame
+def test_an_error_event_says_the_same_in_the_framing_of_its_wire(name: str) -> None:
+    wire, fault = WIRES[name], Fault(429, "slow down")
+    frame = wire.error_frame(Question(wire=name, operation="chat"), fault)
+    assert {complaint(event) for event in events(frame) or [json.decode(frame)]} == {"slow down"}
+    if wire.stream_type == SSE_TYPE:
+        assert frame.endswith((b"\n\n", b"\r\n\r\n"))
+    if name in ("openai", "openai_completions", "anthropic", "gemini"):
+        assert b"data: " + wire.error(fault) in frame

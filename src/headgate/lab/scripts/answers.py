@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from headgate.lab.plan import JSON_TYPE, Plan, stream, whole
 from headgate.lab.wires import WIRES
 from headgate.lab.wires.question import Answer, Call, Fault, Json, Question, Tool, Usage, words
-from headgate.lab.wires.tasks import TASKS, prompt_tokens
+from headgate.lab.wires.tasks import OTHERS, TASKS, prompt_tokens
 
 TRIGGER = "TRIGGERWORD"
 
@@ -55,10 +55,18 @@ def refuse(question: Question, fault: Fault) -> Plan:
 def plain(question: Question, text: str) -> Plan:
     """Answer a chat with a text, and any other operation as a healthy provider would."""
     if question.operation != "chat":
-        return whole(TASKS[question.wire, question.operation](question))
+        return _task(question)
     if question.prompt.problem:
         return refuse(question, Fault(400, question.prompt.problem))
     return plan_for(question, say(question, text))
+
+
+def _task(question: Question) -> Plan:
+    """Do what is no chat."""
+    if question.operation in OTHERS and question.prompt.problem:
+        return refuse(question, Fault(400, question.prompt.problem))
+    answer = TASKS[question.wire, question.operation](question)
+    return answer if isinstance(answer, Plan) else whole(answer)
 
 
 def greeting(question: Question) -> str:

@@ -52,9 +52,9 @@ def read(body: Json) -> Prompt:
         texts=tuple(text for message in messages for text in texts(message.get("content"))),
         last_text=" ".join(texts(users[-1].get("content"))) if users else "",
         tool_result=" ".join(texts(last.get("content"))) if last.get("role") == "tool" else None,
-        tools=_tools(body),
+        tools=tools(body),
         media=tuple(
-            note for message in messages for part in _parts(message) for note in _media(part)
+            note for message in messages for part in _parts(message) for note in media(part)
         ),
         body=body,
         problem="" if messages else "Missing required parameter: 'messages'.",
@@ -84,7 +84,8 @@ def _parts(message: Json) -> list[Json]:
     return dicts(message.get("content"))
 
 
-def _media(part: Json) -> Iterator[str]:
+def media(part: Json) -> Iterator[str]:
+    """Describe the image, sound or file of a content part."""
     match part:
         case {"type": "image_url", "image_url": {"url": str(url)}} if url.startswith("data:"):
             kind, _, data = url.removeprefix("data:").partition(";base64,")
@@ -97,21 +98,21 @@ def _media(part: Json) -> Iterator[str]:
             yield f"file {name}"
 
 
-def _tools(body: Json) -> tuple[Tool, ...]:
+def tools(body: Json) -> tuple[Tool, ...]:
     """The tools that may be called; a forced one stands alone."""
     chosen = body.get("tool_choice")
     if chosen == "none":
         return ()
     functions = [tool["function"] for tool in dicts(body.get("tools")) if _is_function(tool)]
-    tools = tuple(
+    offered = tuple(
         Tool(str(function.get("name", "")), mapping(function.get("parameters")))
         for function in functions
     )
     match chosen:
         case {"function": {"name": str(name)}}:
-            return tuple(tool for tool in tools if tool.name == name)
+            return tuple(tool for tool in offered if tool.name == name)
         case _:
-            return tools
+            return offered
 
 
 def _is_function(tool: Json) -> bool:

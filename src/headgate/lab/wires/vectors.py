@@ -1,6 +1,7 @@
-"""Embeddings in OpenAI's and Gemini's shapes: the same text has the same vector, always.
+"""Embeddings in the shapes of OpenAI, Gemini, Cohere and Ollama: the same text, the same vector.
 
-Source: platform.openai.com/docs/api-reference/embeddings, ai.google.dev/api/embeddings
+Source: platform.openai.com/docs/api-reference/embeddings, ai.google.dev/api/embeddings,
+docs.cohere.com/reference/embed, github.com/ollama/ollama/blob/main/docs/api.md
 """
 
 from __future__ import annotations
@@ -70,6 +71,50 @@ def openai_embeddings(question: Question) -> bytes:
 
 def _packed(numbers: list[float]) -> str:
     return base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode()
+
+
+def cohere_embeddings(question: Question) -> bytes:
+    """Spell Cohere embeddings as floats, with what is billed for them."""
+    body = question.prompt.body
+    texts = _inputs(body.get("texts")) or [
+        str(part.get("text", ""))
+        for given in dicts(body.get("inputs"))
+        for part in dicts(given.get("content"))
+    ]
+    size = _size(body.get("output_dimension"))
+    tokens = sum(len(words(text)) for text in texts)
+    meta: Json = {"api_version": {"version": "2"}, "billed_units": {"input_tokens": tokens}}
+    return json.encode(
+        {
+            "id": f"lab-{question.number}",
+            "embeddings": {"float": [vector(text, size) for text in texts]},
+            "texts": texts,
+            "response_type": "embeddings_by_type",
+            "meta": meta,
+        }
+    )
+
+
+def ollama_embeddings(question: Question) -> bytes:
+    """Spell Ollama embeddings."""
+    body = question.prompt.body
+    texts = _inputs(body.get("input"))
+    size = _size(body.get("dimensions"))
+    return json.encode(
+        {
+            "model": question.model,
+            "embeddings": [vector(text, size) for text in texts],
+            "total_duration": 14_143_917,
+            "load_duration": 1_019_500,
+            "prompt_eval_count": sum(len(words(text)) for text in texts),
+        }
+    )
+
+
+def ollama_embedding(question: Question) -> bytes:
+    """Spell the one embedding of Ollama's older endpoint, which counts nothing."""
+    prompt = str(question.prompt.body.get("prompt", ""))
+    return json.encode({"embedding": vector(prompt, DIMENSIONS)})
 
 
 def gemini_embedding(question: Question) -> bytes:
