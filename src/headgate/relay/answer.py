@@ -24,6 +24,7 @@ from headgate.ir.reply import Reply
 from headgate.ir.usage import Usage
 from headgate.providers.provider import Operation
 from headgate.relay.call import Call
+from headgate.relay.counting import ESTIMATED, count_answer, count_question, estimated_count
 from headgate.relay.lane import (
     PassThrough,
     StreamLane,
@@ -116,6 +117,8 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         Errors: RelayError with the failure; the connection is closed then.
         """
         offer = attempt.offer
+        if self.call.operation is Operation.COUNT_TOKENS:
+            return await self._counted(attempt, timeouts, now_s)
         endpoint = chosen_endpoint(offer, self.call)
         if self.call.operation in PLAIN:
             return await self._plain(attempt, endpoint, timeouts, now_s)
@@ -170,12 +173,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Answer:
         """Operations with a single reply and no chat in it: embeddings, moderations..."""
         body = body_of(self.call, attempt.offer, endpoint.dialect)
-        response = await self._open(attempt, endpoint, body, False, timeouts, now_s)
-        try:
-            data = await response.read_all(MOST_REPLY_BYTES)
-        except BaseException:
-            response.abort()
-            raise
+        data = await self._read(attempt, endpoint, body, timeouts, now_s)
         whole, usage = answer_of(self.call, attempt.offer, endpoint.dialect, data)
         return Answer(
             attempt=attempt,
@@ -184,6 +182,36 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
             whole=whole,
             usage=usage,
         )
+
+    async def _counted(self, attempt: Attempt, timeouts: Timeouts, now_s: float) -> Answer:
+        """Count a prompt's tokens; nothing is charged for that."""
+        call, offer = self.call, attempt.offer
+        endpoint = next(iter(offer.channel.endpoints.get(Operation.COUNT_TOKENS, ())), None)
+        losses: tuple[Loss, ...] = (ESTIMATED,)
+        if endpoint is None:
+            dialect, whole = call.dialect, estimated_count(call)
+        else:
+            dialect = endpoint.dialect
+            body = count_question(call, offer, dialect)
+            data = await self._read(attempt, endpoint, body, timeouts, now_s)
+            whole, losses = count_answer(call, dialect, data), body.losses
+        return Answer(attempt=attempt, dialect=dialect, losses=losses, whole=whole, usage=Usage())
+
+    async def _read(
+        self,
+        attempt: Attempt,
+        endpoint: Endpoint,
+        body: UpstreamBody,
+        timeouts: Timeouts,
+        now_s: float,
+    ) -> bytes:
+        """Ask, and read the whole answer."""
+        response = await self._open(attempt, endpoint, body, False, timeouts, now_s)
+        try:
+            return await response.read_all(MOST_REPLY_BYTES)
+        except BaseException:
+            response.abort()
+            raise
 
     async def _answer(
         self,

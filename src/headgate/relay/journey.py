@@ -60,7 +60,7 @@ class Journey:
     async def hold(self) -> None:
         """Set money aside if the key's is limited. Errors: RelayError BALANCE_EXHAUSTED."""
         grant = self._granted()
-        if grant.key.credits is None:
+        if grant.key.credits is None or self.call.operation is Operation.COUNT_TOKENS:
             return
         call, prompt = self.call, bounded_prompt(self.call)
         if call.operation in PLAIN:

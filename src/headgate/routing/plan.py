@@ -18,6 +18,7 @@ from headgate.snapshot.facts import Key, Offer, RequestRule, Route, RouteGroup, 
 
 _MOST_TURNS = 100_000
 _MOST_OUTLINES = 10_000
+_BY_CHAT = frozenset({Operation.COMPLETIONS, Operation.COUNT_TOKENS})
 
 Routes = tuple[Route | RouteGroup, ...]
 
@@ -236,11 +237,9 @@ def _is_open(offer: Offer, operation: Operation) -> bool:
 
 
 def _can(offer: Offer, operation: Operation) -> bool:
-    """A legacy completion can also be asked of any chat endpoint."""
+    """A legacy completion can also be asked of any chat endpoint, and a count be estimated."""
     endpoints = offer.channel.endpoints
-    return operation in endpoints or (
-        operation is Operation.COMPLETIONS and Operation.CHAT in endpoints
-    )
+    return operation in endpoints or (operation in _BY_CHAT and Operation.CHAT in endpoints)
 
 
 def _excluded(offer: Offer, need: Need) -> bool:
