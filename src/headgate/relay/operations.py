@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
+from headgate.dialects.embed_content import as_batch, as_openai, of_batch, of_openai
 from headgate.dialects.embeddings import EMBEDDINGS
 from headgate.dialects.moderations import flagged
 from headgate.dialects.openai_chat import OPENAI_CHAT
+from headgate.ir.loss import Losses
 from headgate.ir.usage import Usage
 from headgate.providers.provider import Operation
 from headgate.relay.call import Call
@@ -14,6 +18,7 @@ from headgate.relay.overrides import overridden
 from headgate.relay.upstream_body import UpstreamBody
 from headgate.snapshot.facts import Offer
 
+_GEMINI = "gemini"
 PLAIN = frozenset({Operation.EMBEDDINGS, Operation.MODERATIONS})
 
 
@@ -22,14 +27,15 @@ def body_of(call: Call, offer: Offer, dialect: str) -> UpstreamBody:
 
     Errors: RelayError INVALID_REQUEST for input that the family cannot take.
     """
+    losses = Losses(dialect)
     if call.operation is Operation.EMBEDDINGS:
-        body = EMBEDDINGS[dialect].encode_request(call.fields, offer.model)
+        body = _embeddings_body(call, offer, dialect, losses)
     else:
         body = {**call.fields, "model": offer.model}
     data = msgspec.json.encode(body)
     if offer.overrides:
         data = msgspec.json.encode(overridden(msgspec.json.decode(data), offer.overrides))
-    return UpstreamBody(data)
+    return UpstreamBody(data, tuple(losses))
 
 
 def answer_of(call: Call, offer: Offer, dialect: str, data: bytes) -> tuple[bytes, Usage | None]:
@@ -38,6 +44,32 @@ def answer_of(call: Call, offer: Offer, dialect: str, data: bytes) -> tuple[byte
     Errors: RelayError when it is no reply.
     """
     if call.operation is Operation.EMBEDDINGS:
-        return EMBEDDINGS[dialect].decode_reply(data, call.fields, offer.alias)
+        return _embeddings_answer(call, offer, dialect, data)
     flagged(data)  # raises when there is no verdict in it
     return data, OPENAI_CHAT.read_usage(data)
+
+
+def _embeddings_body(call: Call, offer: Offer, dialect: str, losses: Losses) -> dict[str, Any]:
+    if call.dialect != _GEMINI:
+        return EMBEDDINGS[dialect].encode_request(call.fields, offer.model)
+    if dialect == _GEMINI:
+        return as_batch(call.fields, offer.model, single=_is_single(call))
+    asked = as_openai(call.fields, losses, single=_is_single(call))
+    return EMBEDDINGS[dialect].encode_request(asked, offer.model)
+
+
+def _embeddings_answer(
+    call: Call, offer: Offer, dialect: str, data: bytes
+) -> tuple[bytes, Usage | None]:
+    wire = EMBEDDINGS[dialect]
+    if call.dialect != _GEMINI:
+        return wire.decode_reply(data, call.fields, offer.alias)
+    asked = {"encoding_format": msgspec.Raw(b'"float"')}
+    written, usage = wire.decode_reply(data, asked, offer.alias)
+    if dialect == _GEMINI:
+        return of_batch(data, single=_is_single(call)), usage
+    return of_openai(written, single=_is_single(call)), usage
+
+
+def _is_single(call: Call) -> bool:
+    return call.path.endswith(":embedContent")
