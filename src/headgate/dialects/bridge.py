@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from headgate.dialects.anthropic import ANTHROPIC
+from headgate.dialects.cohere import COHERE
 from headgate.dialects.completions import COMPLETIONS
 from headgate.dialects.dialect import CUSTOM_TOOLS, Dialect, Fields, Target, Wire
 from headgate.dialects.gemini import GEMINI
@@ -21,7 +22,7 @@ DIALECTS: Mapping[str, Dialect] = {
     dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC, GEMINI, COMPLETIONS)
 }
 # What upstreams speak: all of these, and formats that no caller of ours uses.
-WIRES: Mapping[str, Wire] = {**DIALECTS}
+WIRES: Mapping[str, Wire] = {**DIALECTS, COHERE.name: COHERE}
 
 
 def patched(dialect: Dialect, fields: Fields, target: Target) -> Fields:

@@ -1,0 +1,70 @@
+"""Tools and the choice among them.
+
+Source: docs.cohere.com/docs/tool-use-overview, /docs/structured-outputs; `providers.md` 4.6.
+"""
+
+from __future__ import annotations
+
+from headgate.dialects.cohere.wire import NAME
+from headgate.ir.loss import Losses
+from headgate.ir.request import ChatRequest, Json, NativeTool, Tool
+
+_CHOICES = {"required": "REQUIRED", "none": "NONE"}
+_NO_PARAMETERS: Json = {"type": "object", "properties": {}}
+
+
+def encode_tools(request: ChatRequest, losses: Losses) -> Json:
+    """Write `tools`, `strict_tools` and `tool_choice`. Free-text tools are functions by now."""
+    tools: list[Json] = []
+    stricts: set[bool] = set()
+    for index, tool in enumerate(request.tools):
+        place = f"tools[{index}]"
+        if isinstance(tool, NativeTool):
+            if tool.dialect == NAME:
+                tools.append(tool.block)
+            else:
+                losses.dropped(place, f"a tool that only {tool.dialect} knows")
+        elif isinstance(tool, Tool) and _is_offered(tool, request):
+            tools.append(_function(tool, place, losses))
+            stricts.add(bool(tool.strict))
+    found: Json = {"tools": tools} if tools else {}
+    if True in stricts:
+        found["strict_tools"] = True
+        if False in stricts:
+            losses.changed("tools", "strict for all of them: there is one switch")
+    return found | _choice(request, tools, losses)
+
+
+def _is_offered(tool: Tool, request: ChatRequest) -> bool:
+    """A choice among some tools means the same as offering no others."""
+    choice = request.tool_choice
+    if choice is None:
+        return True
+    if choice.mode == "tool":
+        return tool.name == choice.name
+    return not choice.allowed or tool.name in choice.allowed
+
+
+def _function(tool: Tool, place: str, losses: Losses) -> Json:
+    if tool.cache is not None:
+        losses.dropped(f"{place}.cache_control")
+    function: Json = {"name": tool.name}
+    if tool.description:
+        function["description"] = tool.description
+    function["parameters"] = tool.schema or _NO_PARAMETERS
+    return {"type": "function", "function": function}
+
+
+def _choice(request: ChatRequest, tools: list[Json], losses: Losses) -> Json:
+    """Write `tool_choice`; "auto" is said by silence, one tool by offering no other."""
+    if request.parallel_tool_calls is False and tools:
+        losses.dropped("parallel_tool_calls", "the model decides")
+    choice = request.tool_choice
+    if choice is None:
+        return {}
+    mode = "required" if choice.mode == "tool" else choice.mode
+    if not tools:
+        if mode == "required":
+            losses.dropped("tool_choice", "there are no such tools")
+        return {}
+    return {"tool_choice": _CHOICES[mode]} if mode in _CHOICES else {}
