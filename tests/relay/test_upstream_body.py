@@ -34,7 +34,7 @@ def translated(
     of: Offer, body: dict[str, Any], policy: LossPolicy = LossPolicy.REPORT
 ) -> UpstreamBody:
     """The body for an upstream that speaks Anthropic's dialect."""
-    return translated_body(Translation(call(body)), of, "anthropic", False, policy)
+    return translated_body(Translation(call(body)).request, of, "anthropic", False, policy)
 
 
 def body(**changes: Any) -> dict[str, Any]:

@@ -128,10 +128,12 @@ class Meter(Protocol):
 class Wire(msgspec.Struct, frozen=True, kw_only=True):
     """A chat format that upstreams speak: the upstream's side of a translation.
 
-    `stream_type` is the content type by which its streams are known.
+    `stream_type` is the content type by which its streams are known. `signs`: its vendors sign or
+    encrypt what their models thought, and want it back.
     """
 
     name: str
+    signs: bool = False
     stream_type: bytes = b"text/event-stream"
     encode_request: Callable[[ChatRequest, Target, Losses], Json]
     decode_reply: Callable[[bytes], Reply]  # RelayError UPSTREAM_BAD_REPLY

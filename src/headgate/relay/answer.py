@@ -7,7 +7,7 @@ at, streams have shown their first frames. Until then any failure may fail over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 
@@ -21,6 +21,7 @@ from headgate.dialects.dialect import FrameDecoder, ReplyContext, Wire
 from headgate.ir.custom_tools import custom_names, with_custom_calls
 from headgate.ir.loss import Loss
 from headgate.ir.reply import Reply
+from headgate.ir.request import Part
 from headgate.ir.usage import Usage
 from headgate.providers.provider import Operation
 from headgate.relay.call import Call
@@ -33,6 +34,7 @@ from headgate.relay.lane import (
     written,
 )
 from headgate.relay.operations import PLAIN, answer_of, body_of
+from headgate.relay.proofs import OwnProofs
 from headgate.relay.renaming import Renaming
 from headgate.relay.upstream_body import (
     Translation,
@@ -110,6 +112,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     context: ReplyContext
     policy: LossPolicy | None = None
+    proofs: OwnProofs | None = None
 
     async def ask(self, attempt: Attempt, timeouts: Timeouts, now_s: float) -> Answer:
         """Make one attempt.
@@ -135,7 +138,10 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         if endpoint.dialect == self.call.dialect:
             return same_dialect_body(self.call, offer, endpoint.dialect, stream)
         policy = self.policy or offer.channel.on_loss
-        return translated_body(self.translation, offer, endpoint.dialect, stream, policy)
+        request = self.translation.request
+        if self.proofs is not None and WIRES[endpoint.dialect].signs:
+            request = self.proofs.restored(endpoint.dialect, request)
+        return translated_body(request, offer, endpoint.dialect, stream, policy)
 
     async def _open(
         self,
@@ -263,7 +269,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
             answer.usage = caller.read_usage(body)
             answer.whole = body if model is None else Renaming(caller, model).whole(body)
         else:
-            self._write(answer, upstream.decode_reply(body))
+            self._write(answer, upstream, upstream.decode_reply(body))
 
     def _collect(self, answer: Answer, upstream: Wire, body: bytes) -> None:
         """Make a whole reply of a stream that nobody asked to see as one."""
@@ -274,13 +280,19 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
             raise RelayError(failure)
         for frame in frames:
             self._check_triggers(frame.data)
-        self._write(answer, collected(frames, upstream))
+        self._write(answer, upstream, collected(frames, upstream))
 
-    def _write(self, answer: Answer, reply: Reply) -> None:
+    def _remember(self, origin: str, parts: Sequence[Part]) -> None:
+        if self.proofs is not None:
+            self.proofs.remember(origin, parts)
+
+    def _write(self, answer: Answer, upstream: Wire, reply: Reply) -> None:
         model = shown_model(answer.attempt.offer)
         if model is not None:
             reply = msgspec.structs.replace(reply, model=model)
         if answer.dialect != self.call.dialect:
+            if upstream.signs and reply.choices:
+                self._remember(upstream.name, reply.choices[0].parts)
             reply = with_custom_calls(reply, custom_names(self.translation.request))
         answer.usage = reply.usage
         caller = DIALECTS[self.call.dialect]
@@ -290,8 +302,14 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         caller = DIALECTS[self.call.dialect]
         model = shown_model(offer)
         if upstream is not caller:
-            custom = custom_names(self.translation.request)
-            return Translated(upstream, caller, self.context, model, custom)
+            return Translated(
+                upstream,
+                caller,
+                self.context,
+                model,
+                custom_tools=custom_names(self.translation.request),
+                remember=self._remember if upstream.signs else None,
+            )
         return PassThrough(
             caller,
             self.call.request_id,

@@ -22,6 +22,7 @@ from headgate.relay.exchange import Exchange
 from headgate.relay.moderation import check_verdict, moderation_call
 from headgate.relay.need import bounded_prompt, estimated_prompt, need_of
 from headgate.relay.operations import PLAIN
+from headgate.relay.proofs import OwnProofs
 from headgate.relay.stages import Stages
 from headgate.relay.upstream_body import Translation
 from headgate.routing.plan import Plan
@@ -109,6 +110,7 @@ class Journey:
                 fields=call.fields,
             ),
             policy=key.on_loss,
+            proofs=OwnProofs(stages.proofs, key.key_id, stages.clock),
         )
         return Attempts(questioner, key, plan, stages), plan
 

@@ -6,7 +6,7 @@ out, usage counted on the way.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -21,12 +21,16 @@ from headgate.dialects.dialect import (
     Wire,
 )
 from headgate.dialects.framing.sse import MAX_FRAME_BYTES, cut_at_frame_border, parse_block
-from headgate.ir.collect import collect, replay
+from headgate.ir.collect import Collector, collect, replay
 from headgate.ir.custom_tools import CustomCalls
 from headgate.ir.events import Ended, Event, Failed, Started
 from headgate.ir.reply import Reply
+from headgate.ir.request import Part
 from headgate.ir.usage import Usage
 from headgate.relay.renaming import Renaming
+
+# What a finished reply of a dialect said and proved: (dialect, parts).
+Remember = Callable[[str, Sequence[Part]], None]
 
 
 class StreamLane(Protocol):
@@ -137,7 +141,9 @@ class Translated:
         caller: Dialect,
         context: ReplyContext,
         model: str | None,
+        *,
         custom_tools: frozenset[str] = frozenset(),
+        remember: Remember | None = None,
     ) -> None:
         self.failure: Failure | None = None
         self._model = model  # to be shown instead of the upstream's; None: as it says
@@ -146,6 +152,9 @@ class Translated:
         self._frames = upstream.frame_decoder()
         self._decoder: StreamDecoder = upstream.stream_decoder()
         self._custom = CustomCalls(custom_tools) if custom_tools else None
+        self._origin = upstream.name
+        self._remember = remember
+        self._collector = Collector() if remember is not None else None
         self._encoder: StreamEncoder = caller.stream_encoder(context)
 
     @property
@@ -192,9 +201,18 @@ class Translated:
                 event = msgspec.structs.replace(event, model=self._model)
         elif isinstance(event, Failed):
             self.failure = event.failure
+        if self._collector is not None and self.failure is None:
+            self._collect(self._collector, event)
         if self._custom is not None:
             return b"".join(map(self._encoder.feed, self._custom.feed(event)))
         return self._encoder.feed(event)
+
+    def _collect(self, collector: Collector, event: Event) -> None:
+        collector.feed(event)
+        if isinstance(event, Ended) and self._remember is not None:
+            choices = collector.reply().choices
+            if choices:
+                self._remember(self._origin, choices[0].parts)
 
 
 def written(reply: Reply, caller: Dialect, context: ReplyContext, *, stream: bool) -> bytes:

@@ -59,13 +59,12 @@ def same_dialect_body(call: Call, offer: Offer, dialect: str, stream: bool) -> U
 
 
 def translated_body(
-    translation: Translation, offer: Offer, dialect: str, stream: bool, policy: LossPolicy
+    request: ChatRequest, offer: Offer, dialect: str, stream: bool, policy: LossPolicy
 ) -> UpstreamBody:
     """Write the caller's request in another dialect.
 
     Errors: RelayError LOSS_REFUSED when the policy forbids the losses that this takes.
     """
-    request = translation.request
     if request.stream != stream:
         request = msgspec.structs.replace(request, stream=stream)
     body, losses = translated(WIRES[dialect], request, _target(offer, stream))

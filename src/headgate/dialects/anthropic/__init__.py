@@ -29,6 +29,7 @@ __all__ = ["ANTHROPIC", "api_version"]
 
 ANTHROPIC = Dialect(
     name=NAME,
+    signs=True,
     model_in_frame=("message", "model"),
     decode_request=decode_request,
     encode_reply=encode_reply,

@@ -27,6 +27,7 @@ def _meter(include_usage: bool) -> Meter:
 
 GEMINI = Dialect(
     name=NAME,
+    signs=True,
     model_in_frame=("modelVersion",),
     model_in_reply="modelVersion",
     decode_request=decode_request,

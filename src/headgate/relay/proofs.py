@@ -1,0 +1,167 @@
+"""Vendors' proofs on reasoning and tool calls, kept for callers whose dialect or client drops them.
+
+Anthropic, Gemini and OpenAI sign or encrypt what their models thought and want it back with the
+next turn of a tool loop; a client of another dialect often has no place for it, or forgets it. A
+reply's proofs are kept by what the reply said, for the key that asked, and put back only into a
+request for the dialect that made them.
+
+Source: platform.claude.com/docs/en/build-with-claude/extended-thinking (preserving thinking
+blocks); ai.google.dev/gemini-api/docs/thought-signatures; `peers.md` 5.3.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from headgate.base.clock import Clock
+from headgate.ir.request import ChatRequest, Part, Signature, Text, Thinking, ToolCall, Turn
+
+_MOST_BYTES = 64 * 1024 * 1024
+_LIFETIME_S = 6 * 3600.0
+_OVERHEAD_BYTES = 500  # of an entry, about
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """What one reply is to be given back: its thoughts, and the proofs on its calls, in order."""
+
+    thoughts: tuple[Thinking, ...]
+    calls: tuple[Signature | None, ...]
+    text: Signature | None
+    size_bytes: int
+    until_s: float
+
+
+class Proofs:
+    """The proofs of recent replies. Bounded: the oldest go first."""
+
+    def __init__(self, most_bytes: int = _MOST_BYTES, lifetime_s: float = _LIFETIME_S) -> None:
+        self._most_bytes = most_bytes
+        self._lifetime_s = lifetime_s
+        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
+        self._held_bytes = 0
+
+    def remember(self, owner: str, origin: str, parts: Sequence[Part], now_s: float) -> None:
+        """Keep what a reply proved. `owner` is the caller's key id, `origin` the dialect."""
+        thoughts = tuple(
+            part for part in parts if isinstance(part, Thinking) and _is_of(part.signature, origin)
+        )
+        calls = tuple(part.signature for part in parts if isinstance(part, ToolCall))
+        texts = (part.signature for part in parts if isinstance(part, Text))
+        text = next((signature for signature in texts if signature is not None), None)
+        if not thoughts and text is None and not any(calls):
+            return
+        proofs = [*(thought.signature for thought in thoughts), *calls, text]
+        size_bytes = _OVERHEAD_BYTES + sum(len(thought.text) for thought in thoughts)
+        size_bytes += sum(len(proof.value) for proof in proofs if proof is not None)
+        self._drop_old(now_s)
+        if size_bytes > self._most_bytes:
+            return
+        name = _fingerprint(owner, origin, parts)
+        self._forget(name)
+        self._kept[name] = _Kept(thoughts, calls, text, size_bytes, now_s + self._lifetime_s)
+        self._held_bytes += size_bytes
+        while self._held_bytes > self._most_bytes:
+            self._forget(next(iter(self._kept)))
+
+    def restored(self, owner: str, origin: str, request: ChatRequest, now_s: float) -> ChatRequest:
+        """Put the proofs of this dialect back where the caller's turns lack them."""
+        if not self._kept:
+            return request
+        turns = list(request.turns)
+        for start, end in _replies(turns):
+            group = turns[start:end]
+            parts = [part for turn in group for part in turn.parts]
+            if any(_is_of(_proof_on(part), origin) for part in parts):
+                continue  # this client gives them back itself
+            kept = self._kept.get(_fingerprint(owner, origin, parts))
+            if kept is not None and kept.until_s > now_s:
+                turns[start:end] = _with_proofs(group, kept)
+        return replace(request, turns=tuple(turns))
+
+    def _forget(self, name: bytes) -> None:
+        kept = self._kept.pop(name, None)
+        if kept is not None:
+            self._held_bytes -= kept.size_bytes
+
+    def _drop_old(self, now_s: float) -> None:
+        """Drop what has outlived its time; entries lie in the order in which they came."""
+        while self._kept:
+            name = next(iter(self._kept))
+            if self._kept[name].until_s > now_s:
+                return
+            self._forget(name)
+
+
+class OwnProofs(msgspec.Struct, frozen=True):
+    """The proofs of one key."""
+
+    proofs: Proofs
+    owner: str
+    clock: Clock
+
+    def remember(self, origin: str, parts: Sequence[Part]) -> None:
+        """Keep what a reply proved."""
+        self.proofs.remember(self.owner, origin, parts, self.clock.monotonic_s())
+
+    def restored(self, origin: str, request: ChatRequest) -> ChatRequest:
+        """Put back what the caller's turns lack."""
+        return self.proofs.restored(self.owner, origin, request, self.clock.monotonic_s())
+
+
+def _is_of(signature: Signature | None, origin: str) -> bool:
+    return signature is not None and signature.origin == origin
+
+
+def _proof_on(part: Part) -> Signature | None:
+    return part.signature if isinstance(part, Thinking | ToolCall | Text) else None
+
+
+def _fingerprint(owner: str, origin: str, parts: Sequence[Part]) -> bytes:
+    """Digest what a reply said and called. Clients change ids, white space and key order."""
+    text = "".join(part.text for part in parts if isinstance(part, Text)).strip()
+    calls = [(part.name, _sorted(part.arguments)) for part in parts if isinstance(part, ToolCall)]
+    return hashlib.sha256(msgspec.json.encode((owner, origin, text, calls))).digest()
+
+
+def _sorted(arguments: str) -> object:
+    try:
+        value = msgspec.json.decode(arguments or "{}")
+        return msgspec.json.encode(value, order="sorted").decode()
+    except (msgspec.DecodeError, RecursionError):
+        return arguments
+
+
+def _replies(turns: Sequence[Turn]) -> Iterator[tuple[int, int]]:
+    """Find the runs of assistant turns: some dialects spread one reply over several."""
+    start = 0
+    while start < len(turns):
+        end = start
+        while end < len(turns) and turns[end].role == "assistant":
+            end += 1
+        if end > start:
+            yield start, end
+        start = max(end, start + 1)
+
+
+def _with_proofs(group: Sequence[Turn], kept: _Kept) -> list[Turn]:
+    signatures = iter(kept.calls)
+    text = kept.text
+    turns = []
+    for turn in group:
+        parts: list[Part] = []
+        for part in turn.parts:
+            if isinstance(part, ToolCall):
+                parts.append(replace(part, signature=next(signatures, None) or part.signature))
+            elif isinstance(part, Text) and text is not None:
+                parts.append(replace(part, signature=text))
+                text = None
+            elif not (isinstance(part, Thinking) and kept.thoughts):
+                parts.append(part)  # unsigned thoughts make way for the signed ones
+        turns.append(replace(turn, parts=tuple(parts)))
+    turns[0] = replace(turns[0], parts=(*kept.thoughts, *turns[0].parts))
+    return turns
