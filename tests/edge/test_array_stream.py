@@ -3,7 +3,7 @@
 import msgspec
 
 from headgate.edge.array_stream import ArrayStream
-from headgate.edge.responder import Responder
+from headgate.edge.responder import Duct, Responder
 
 
 class Outlet:
@@ -18,6 +18,9 @@ class Outlet:
 
     def broken(self, *, reset: bool) -> None:
         raise AssertionError("nothing breaks here")
+
+    def switched(self, duct: Duct) -> None:
+        raise AssertionError("nothing switches here")
 
 
 def array_of(*pieces: bytes) -> list[object]:

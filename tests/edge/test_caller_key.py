@@ -91,3 +91,26 @@ def test_key_in_the_query_must_not_differ_from_the_one_in_a_header() -> None:
 
 def test_empty_key_in_the_query_is_none() -> None:
     assert caller_key(asking(query="key=&monkey=x")) is None
+
+
+@pytest.mark.parametrize(
+    "offered",
+    [
+        b"realtime, openai-insecure-api-key.sk-1, openai-beta.realtime-v1",
+        b"openai-insecure-api-key.sk-1",
+        b"realtime,openai-insecure-api-key.sk-1",
+    ],
+)
+def test_key_of_a_browser_is_in_a_subprotocol(offered: bytes) -> None:
+    assert caller_key(asking((b"sec-websocket-protocol", offered))) == "sk-1"
+
+
+def test_subprotocols_without_a_key_are_no_key() -> None:
+    assert caller_key(asking((b"sec-websocket-protocol", b"realtime, mqtt"))) is None
+
+
+def test_another_key_in_a_subprotocol_is_refused() -> None:
+    offered = (b"sec-websocket-protocol", b"openai-insecure-api-key.sk-2")
+    with pytest.raises(RelayError) as refused:
+        caller_key(asking((b"x-api-key", b"sk-1"), offered))
+    assert refused.value.failure.code == "ambiguous_credentials"

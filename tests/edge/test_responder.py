@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from headgate.edge.responder import Responder, header_line
+from headgate.edge.responder import Duct, Responder, header_line
 
 COMMON = b"x-request-id: 1\r\n"
 
@@ -27,6 +27,9 @@ class Writes:
 
     def broken(self, *, reset: bool) -> None:
         self.end = "reset" if reset else "broken"
+
+    def switched(self, duct: Duct) -> None:
+        self.end = "switched"
 
 
 def pair(
@@ -230,3 +233,51 @@ async def test_drain_that_was_cancelled_leaves_nothing_behind() -> None:
         await waiting
     responder.set_paused(False)
     await responder.drain()
+
+
+class NoDuct:
+    """A duct that only notes whether the caller was gone from the start."""
+
+    gone = False
+
+    def attach(self, transport: object) -> None:
+        raise AssertionError("the connection attaches")
+
+    def feed(self, data: bytes) -> None:
+        raise AssertionError("nothing came")
+
+    def set_paused(self, paused: bool) -> None:
+        raise AssertionError("nothing was written")
+
+    def set_draining(self) -> None:
+        raise AssertionError("nobody stops")
+
+    def lost(self) -> None:
+        self.gone = True
+
+
+def test_switching_answers_101_and_leaving_closes() -> None:
+    responder, wire = pair()
+    responder.switch([(b"sec-websocket-accept", b"x")], NoDuct())
+    assert wire.end == "switched"
+    head = b"".join(wire.writes)
+    assert head.startswith(b"HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: x\r\n")
+    assert head.endswith(b"upgrade: websocket\r\nconnection: Upgrade\r\n\r\n")
+    assert not responder.keep_alive
+    responder.leave()
+    assert (wire.end, responder.ended) == ("answered", True)
+
+
+def test_switching_for_a_caller_who_is_gone_writes_nothing() -> None:
+    responder, wire = pair()
+    responder.set_closed()
+    duct = NoDuct()
+    responder.switch([], duct)
+    assert duct.gone
+    assert not wire.writes
+
+
+def test_answer_that_asks_for_an_upgrade_says_to_what() -> None:
+    responder, wire = pair()
+    responder.answer(426, [], b"")
+    assert b"\r\nupgrade: websocket\r\nconnection: Upgrade\r\n" in b"".join(wire.writes)

@@ -10,6 +10,10 @@ from headgate.edge.request import Request
 _PLAIN_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
 
 
+# What OpenAI's clients in browsers write before the key, where a page can set no header.
+_IN_SUBPROTOCOL = "openai-insecure-api-key."
+
+
 def caller_key(request: Request) -> str | None:
     """Read the key from whichever header, or from `?key=`; None if there is none.
 
@@ -24,6 +28,11 @@ def caller_key(request: Request) -> str | None:
         value = request.header(name)
         if value is not None:
             found = _same(found, value.decode("latin-1").strip())
+    offered = request.header(b"sec-websocket-protocol")
+    if offered is not None:
+        for subprotocol in map(str.strip, offered.decode("latin-1").split(",")):
+            if subprotocol.startswith(_IN_SUBPROTOCOL):
+                found = _same(found, subprotocol.removeprefix(_IN_SUBPROTOCOL))
     if "key=" in request.query:
         found = _same(found, dict(parse_qsl(request.query)).get("key", ""))
     return found

@@ -27,8 +27,10 @@ from headgate.edge.head import (
     unique_fields,
     wants_continue,
 )
+from headgate.edge.responder import Duct
 from headgate.edge.routes import Match
 from headgate.edge.shared import Shared
+from headgate.edge.upgrade import is_websocket, socket_match
 from headgate.edge.watch import Watch
 
 # So much is parsed in one go: what is pipelined behind a request is looked at no further ahead.
@@ -87,6 +89,7 @@ class Inbound(HttpToolsProtocol):
         self._problem: Failure | None = None  # why a parser callback stopped the parser
         self._upgrading = False
 
+        self._duct: Duct | None = None  # another protocol's: nothing is HTTP any more
     # ------------------------------------------------------------------ the upper half
 
     @abstractmethod
@@ -113,6 +116,9 @@ class Inbound(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
+        if self._duct is not None:
+            self._duct.feed(data)
+            return
             return
         if self._shut or len(data) > _PIECE:
             self._feed(data)
@@ -150,7 +156,7 @@ class Inbound(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrade(bytes(data[upgrade.args[0] :]))
+            self._upgrade(bytes(data[upgrade.args[0] :]))
         except httptools.HttpParserError as error:
             if self._problem is not None:
                 self._refuse(self._problem)
@@ -163,6 +169,32 @@ class Inbound(HttpToolsProtocol):
                 self._refuse(bad_request(f"The request is not valid HTTP: {error}.").failure)
 
     def _ignore_upgrade(self, rest: bytes) -> None:
+    def _upgrade(self, rest: bytes) -> None:
+        """Answer a WebSocket's handshake as a request of its own; what follows it is no HTTP."""
+        method: bytes = self.parser.get_method()
+        if not is_websocket(method, self.headers):
+            self._ignore_upgrade(rest)
+            return
+        try:
+            match = socket_match(self._shared.site, self.url, self.headers)
+        except RelayError as error:
+            self._refuse(error.failure)
+            return
+        self._upgrading = False
+        self._reading = Reading.NOTHING
+        head = Head(
+            method=method,
+            headers=self.headers,
+            fields=unique_fields(self.headers),
+            keep_alive=False,
+            http_1_0=False,
+            length=0,
+            wants_continue=False,
+        )
+        self._last = True  # the parser is done for
+        self._take(head, match, b"")
+        self._hold(memoryview(rest))
+
         """Read the request again as if it asked for no upgrade (F-C19, F-C23).
 
         llhttp would leave the body unread and take it for the next request. Java's client, for

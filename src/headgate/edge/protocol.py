@@ -30,7 +30,7 @@ from headgate.edge.cors import ANSWER_LINES
 from headgate.edge.head import Head
 from headgate.edge.inbound import Inbound, Reading
 from headgate.edge.request import Request
-from headgate.edge.responder import Responder
+from headgate.edge.responder import Duct, Responder
 from headgate.edge.routes import Match
 from headgate.edge.shared import Shared
 
@@ -93,7 +93,9 @@ class HeadgateProtocol(Inbound):
 
     def eof_received(self) -> None:
         """A caller that ends its side is gone, even if it would still read (F-C4)."""
-        if self._responder is not None and not self._responder.ended:
+        if self._duct is not None:
+            self._duct.lost()
+        elif self._responder is not None and not self._responder.ended:
             self._hang_up()
             self.transport.abort()
 
@@ -101,7 +103,9 @@ class HeadgateProtocol(Inbound):
         """The caller is gone: cancel its task, unless the answer is complete already."""
         if self._responder is not None:
             self._responder.set_closed()
-            if not self._responder.ended:
+            if self._duct is not None:
+                self._duct.lost()
+            elif not self._responder.ended:
                 self.cut()
 
     def cut(self) -> None:
@@ -123,6 +127,8 @@ class HeadgateProtocol(Inbound):
         if self._responder is not None:
             self._responder.keep_alive = False
         else:
+        if self._duct is not None:
+            self._duct.set_draining()
             self.cycle.keep_alive = False
 
     def kill(self) -> None:
@@ -231,6 +237,9 @@ class HeadgateProtocol(Inbound):
             self._answer_refusal(self._refusal)
         elif self._last or (self._shared.draining and not self._reading):
             self._finish()
+        if self._duct is not None:
+            self._duct = None
+            self._deaf = True
         elif self._held:
             self._feed_held()
             if not self._answering and not self._reading and not self._deaf:
@@ -275,6 +284,18 @@ class HeadgateProtocol(Inbound):
                 sock = self.transport.get_extra_info("socket")
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self.transport.abort()
+    def switched(self, duct: Duct) -> None:
+        """The responder agreed to another protocol."""
+        self._duct = duct
+        duct.attach(self.transport)
+        duct.set_paused(self._write_paused)
+        if self._shared.draining:
+            duct.set_draining()
+        held, self._held = bytes(self._held), bytearray()
+        self.flow.resume_reading()
+        if held:
+            duct.feed(held)
+
         else:
             self._close()
 
@@ -317,6 +338,8 @@ class HeadgateProtocol(Inbound):
             self._watch.off()
         elif not self._lingering:
             self._watch.due_in(self._limits.keep_alive_s)
+        if self._duct is not None:
+            self._duct.set_paused(True)
 
     def _on_due(self) -> None:
         """Something has taken too long."""
@@ -324,6 +347,8 @@ class HeadgateProtocol(Inbound):
         if self._lingering:
             self.transport.abort()
         elif self._write_paused or self.transport.is_closing():
+        if self._duct is not None:
+            self._duct.set_paused(False)
             self._check_stall()
         elif self._shut:
             return

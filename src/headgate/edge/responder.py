@@ -18,6 +18,7 @@ _FRAMING = frozenset(
 )
 _VISIBLE = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 _BODILESS = frozenset({204, 304})
+_UPGRADE_REQUIRED = 426
 
 
 def _status_line(status: int) -> bytes:
@@ -44,6 +45,29 @@ def header_line(name: bytes, value: bytes) -> bytes:
     return b"%b: %b\r\n" % (name, value)
 
 
+_SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\n"
+_UPGRADE = b"upgrade: websocket\r\nconnection: Upgrade\r\n"
+
+
+class Duct(Protocol):
+    """Another protocol than HTTP, to which a connection's bytes go once both sides agreed on it."""
+
+    def attach(self, transport: asyncio.Transport) -> None:
+        """Begin, over this transport. It stays the connection's to close."""
+
+    def feed(self, data: bytes) -> None:
+        """Take what came from the caller."""
+
+    def set_paused(self, paused: bool) -> None:
+        """Note that the transport's buffer is above, or again below, its mark."""
+
+    def set_draining(self) -> None:
+        """Note that the server wants to stop."""
+
+    def lost(self) -> None:
+        """The caller is gone. No task is cancelled for it: who uses the duct has to notice."""
+
+
 class Outlet(Protocol):
     """The connection, as the responder needs it."""
 
@@ -55,6 +79,9 @@ class Outlet(Protocol):
 
     def broken(self, *, reset: bool) -> None:
         """The answer shall be seen to be cut; `reset` when only a TCP reset can show it."""
+
+    def switched(self, duct: Duct) -> None:
+        """From now on the bytes are another protocol's."""
 
 
 class Responder:
@@ -110,7 +137,9 @@ class Responder:
         else:
             self._chunked = not self._mute
             framing = b"transfer-encoding: chunked\r\n"
-        if not self.keep_alive:
+        if status == _UPGRADE_REQUIRED:
+            framing += _UPGRADE
+        elif not self.keep_alive:
             framing += b"connection: close\r\n"
         elif self._http_1_0:
             framing += b"connection: keep-alive\r\n"
@@ -166,6 +195,26 @@ class Responder:
         if not self.closed:
             self._outlet.write(self._head if self._mute else self._head + body)
             self._outlet.answered()
+
+    def switch(self, headers: Sequence[tuple[bytes, bytes]], duct: Duct) -> None:
+        """Agree to a WebSocket: the connection is the duct's, until `leave` (or `abort`)."""
+        if self.started:
+            raise RuntimeError("an answer starts once")
+        self.started = True
+        self.keep_alive = False
+        if self.closed:
+            duct.lost()
+            return
+        lines = [header_line(*header) for header in headers]
+        self._outlet.write(b"".join((_SWITCHING, *lines, self._common, _UPGRADE, b"\r\n")))
+        self._outlet.switched(duct)
+
+    def leave(self) -> None:
+        """The other protocol is done: close behind what is written."""
+        if not self.ended:
+            self.ended = True
+            if not self.closed:
+                self._outlet.answered()
 
     def abort(self) -> None:
         """Break the connection so that the caller sees that something is missing."""

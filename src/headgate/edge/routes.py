@@ -44,6 +44,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     dialect: str = "openai_chat"  # in which failures are spelled
     public: bool = False  # needs no key
     body_limit_bytes: int | None = None  # None: the server's
+    websocket: Handler | None = None  # answers a GET that asks for a WebSocket
 
 
 class Match(NamedTuple):

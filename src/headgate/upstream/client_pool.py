@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 from headgate.base.failure import RelayError
 from headgate.snapshot.facts import Timeouts
 from headgate.upstream.addresses import Resolver
 from headgate.upstream.connection import Connection
 from headgate.upstream.decoding import decoded
-from headgate.upstream.dial import Dialer
+from headgate.upstream.dial import Dialer, P
 from headgate.upstream.http1 import HttpRequest, Origin, encode_head
 from headgate.upstream.lane import Lane
 from headgate.upstream.response import Http1Response, UpstreamResponse
@@ -25,6 +27,13 @@ IDLE_S = 50.0
 MOST_IDLE_PER_ORIGIN = 256
 _CLOSE_S = 2.0
 _SWEEPS_PER_IDLE_TIME = 4
+
+
+class Abortable(Protocol):
+    """A connection of another protocol than HTTP."""
+
+    def abort(self) -> None:
+        """Close the socket at once."""
 
 
 class ClientPool:
@@ -50,13 +59,14 @@ class ClientPool:
         self._max_idle = max_idle_per_origin
         self._max_connections = max_connections_per_origin
         self._lanes: dict[Origin, Lane] = {}
+        self._others: set[Abortable] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed: asyncio.Future[None] | None = None
 
     @property
     def open_connections(self) -> int:
         """Sockets to providers, kept ones and those in use."""
-        return sum(len(lane.open) for lane in self._lanes.values())
+        return sum(len(lane.open) for lane in self._lanes.values()) + len(self._others)
 
     async def send(self, request: HttpRequest, timeouts: Timeouts) -> UpstreamResponse:
         """Send a request; return when the head of the answer is there, whatever its status.
@@ -82,6 +92,24 @@ class ClientPool:
                 raise RelayError(connection.failure or cut(has_begun=False))
             connection = None  # once: a fresh connection is never stale
 
+    async def dial(self, origin: Origin, timeouts: Timeouts, make: Callable[[], P]) -> P:
+        """Open a connection for another protocol than HTTP: it is its maker's to `adopt` and close.
+
+        Errors: RelayError saying how far it got. Cancelling it leaves no socket behind.
+        """
+        return await self._dialer.dial(origin, timeouts.connect_s, make, tunnels=True)
+
+    def adopt(self, connection: Abortable) -> None:
+        """Count a connection that was dialed, and close it with the rest."""
+        self._others.add(connection)
+        if self._closed is not None:
+            connection.abort()
+
+    def release(self, connection: Abortable) -> None:
+        """Strike out a dialed connection that is closed."""
+        self._others.discard(connection)
+        self.forgotten()
+
     async def close(self) -> None:
         """Close every socket; answers that are still read break off."""
         self._closed = self._loop.create_future()
@@ -89,6 +117,8 @@ class ClientPool:
             self._sweeper.cancel()
         for lane in self._lanes.values():
             lane.abort()
+        for connection in list(self._others):
+            connection.abort()
         await self._resolver.close()
         self.forgotten()
         await asyncio.wait([self._closed], timeout=_CLOSE_S)

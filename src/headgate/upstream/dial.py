@@ -14,7 +14,6 @@ from typing import TypeVar
 
 from headgate.base.failure import RelayError
 from headgate.upstream.addresses import Address, Resolver, is_metadata
-from headgate.upstream.connection import Connection
 from headgate.upstream.http1 import Origin, ProxyAddress, parse_proxy
 from headgate.upstream.proxied import Conversation, tunnel
 from headgate.upstream.transport_failures import (
@@ -39,16 +38,17 @@ class Dialer:
         self._tls = tls
 
     async def dial(
-        self, origin: Origin, connect_s: float, make: Callable[[], Connection]
-    ) -> Connection:
-        """Connect within a bound.
+        self, origin: Origin, connect_s: float, make: Callable[[], P], *, tunnels: bool = False
+    ) -> P:
+        """Connect within a bound. `tunnels`: it is no HTTP, so any proxy has to make a tunnel.
 
         Errors: RelayError saying how far it got. Cancelling it leaves no socket behind.
         """
         try:
             async with asyncio.timeout(connect_s):
                 if origin.proxy is not None:
-                    return await self._through_proxy(origin, parse_proxy(origin.proxy), make)
+                    proxy = parse_proxy(origin.proxy)
+                    return await self._through_proxy(origin, proxy, make, tunnels=tunnels)
                 return await self._straight(origin.scheme, origin.host, origin.port, make)
         except TimeoutError:
             raise RelayError(connect_timed_out()) from None
@@ -64,12 +64,12 @@ class Dialer:
             return protocol
 
     async def _through_proxy(
-        self, origin: Origin, proxy: ProxyAddress, make: Callable[[], Connection]
-    ) -> Connection:
+        self, origin: Origin, proxy: ProxyAddress, make: Callable[[], P], *, tunnels: bool
+    ) -> P:
         if is_metadata(origin.host):  # the proxy resolves names out of our sight
             raise RelayError(unreachable("address_not_allowed"))
-        if origin.scheme == "http" and proxy.scheme in ("http", "https"):
-            # No tunnel: many proxies allow one to port 443 only. The request names the origin.
+        if origin.scheme == "http" and proxy.scheme in ("http", "https") and not tunnels:
+            # Many proxies allow a tunnel to port 443 only. The request names the origin.
             return await self._to_proxy(proxy, make)
         conversation = await self._to_proxy(proxy, Conversation)
         transport = conversation.transport
@@ -90,9 +90,7 @@ class Dialer:
                 raise
             raise RelayError(proxy_failed("nobody answers there")) from error
 
-    async def _hand_over(
-        self, transport: asyncio.Transport, origin: Origin, connection: Connection
-    ) -> Connection:
+    async def _hand_over(self, transport: asyncio.Transport, origin: Origin, connection: P) -> P:
         """Let the connection have the transport that the proxy's conversation was on."""
         if origin.scheme == "http":
             transport.set_protocol(connection)
