@@ -191,6 +191,7 @@ class Connection(asyncio.Protocol):
             arrived_at=self._site.clock.wall_s(),
             method=self._parser.get_method().decode(),
             path=unquote(path),
+            target=self._url.decode("latin-1"),
             query=dict(parse_qsl(query, keep_blank_values=True)),
             headers=_decoded(self._headers),
             body=b"" if isinstance(body, Form) else body[:BODY_BYTES_MAX],

@@ -13,6 +13,8 @@ REQUESTS_MAX = 1000
 BODY_BYTES_MAX = 1 << 20
 JOURNAL_BYTES_MAX = 64 << 20
 NAMES_MAX = 1000
+FRAMES_MAX = 1000
+FRAME_BYTES_MAX = 16 << 10
 OTHER = "(other)"
 
 
@@ -24,12 +26,22 @@ class FormNote(Struct, frozen=True):
     parts: list[dict[str, Any]]
 
 
+class FrameNote(Struct, frozen=True):
+    """A message or control frame that came on a WebSocket; no `data` where it was too large."""
+
+    kind: str
+    size: int
+    sha256: str
+    data: Any = None
+
+
 class Received(Struct, kw_only=True):
     """One request as it arrived, and how its answer ended.
 
     `behaviour` is the name of what answered. `finished` means answered to the end;
     `disconnected` that the caller left before. `body` is cut off after 1 MiB, `body_length` is not.
-    Of a multipart body there is the `form` instead.
+    Of a multipart body there is the `form` instead. `displeasure` is what a check found wrong with
+    the conversation; `target` is the path with its query as it was sent.
     """
 
     number: int
@@ -41,6 +53,7 @@ class Received(Struct, kw_only=True):
     body: bytes
     body_length: int
     keep_alive: bool = True
+    target: str = ""
     place: str = ""
     model: str = ""
     behaviour: str = ""
@@ -48,7 +61,12 @@ class Received(Struct, kw_only=True):
     status: int = 0
     finished: bool = False
     disconnected: bool = False
+    displeasure: str = ""
+    bypassed: int = 0
     form: FormNote | None = None
+    frames: list[FrameNote] = msgspec.field(default_factory=list)
+    frames_total: int = 0
+    close_code: int = 0
 
     @property
     def json(self) -> Any:
@@ -66,12 +84,18 @@ class Received(Struct, kw_only=True):
 
 
 class Counters(Struct):
-    """Totals since the start or the last clearing; the open ones are of this moment."""
+    """Totals since the start or the last clearing; the open ones are of this moment.
+
+    `displeased` are the conversations that a check refused, `bypassed` the signatures that it was
+    asked to overlook.
+    """
 
     requests: int = 0
     fast_requests: int = 0
     cancelled: int = 0
     cancelled_streams: int = 0
+    displeased: int = 0
+    bypassed: int = 0
     by_place: Counter[str] = msgspec.field(default_factory=Counter)
     by_model: Counter[str] = msgspec.field(default_factory=Counter)
     connections_open: int = 0
@@ -85,6 +109,7 @@ class Journal:
     def __init__(self) -> None:
         self.counters = Counters()
         self._requests: deque[Received] = deque()
+        self._weights: dict[int, int] = {}
         self._bytes = 0
         self._number = 0
 
@@ -100,9 +125,27 @@ class Journal:
     def add(self, received: Received) -> None:
         """Keep a request, and drop the oldest ones beyond the bounds."""
         self._requests.append(received)
-        self._bytes += len(received.body)
+        self._weights[received.number] = 0
+        self._weigh(received, len(received.body) + _weight(received.form))
+
+    def note(self, received: Received, frame: FrameNote) -> None:
+        """Keep a frame of a WebSocket, the first ones whole and the others by their count."""
+        received.frames_total += 1
+        weight = self._weights.get(received.number, JOURNAL_BYTES_MAX)
+        if len(received.frames) >= FRAMES_MAX:
+            return
+        if frame.size > FRAME_BYTES_MAX or weight + frame.size > BODY_BYTES_MAX:
+            frame = msgspec.structs.replace(frame, data=None)
+        received.frames.append(frame)
+        if frame.data is not None:
+            self._weigh(received, frame.size)
+
+    def _weigh(self, received: Received, size: int) -> None:
+        """Count what a request keeps in memory, and drop the oldest beyond the bounds."""
+        self._weights[received.number] += size
+        self._bytes += size
         while len(self._requests) > REQUESTS_MAX or self._bytes > JOURNAL_BYTES_MAX:
-            self._bytes -= len(self._requests.popleft().body)
+            self._bytes -= self._weights.pop(self._requests.popleft().number)
 
     def opened(self, received: Received) -> None:
         """Count a request whose answer begins."""
@@ -110,6 +153,8 @@ class Journal:
         counters.requests += 1
         counters.answers_open += 1
         counters.streams_open += received.stream
+        counters.displeased += bool(received.displeasure)
+        counters.bypassed += received.bypassed
         _count(counters.by_place, received.place)
         _count(counters.by_model, received.model)
 
@@ -125,12 +170,18 @@ class Journal:
         """Forget the requests and totals, not what is open."""
         kept = self.counters
         self._requests.clear()
+        self._weights.clear()
         self._bytes = 0
         self.counters = Counters(
             connections_open=kept.connections_open,
             answers_open=kept.answers_open,
             streams_open=kept.streams_open,
         )
+
+
+def _weight(form: FormNote | None) -> int:
+    """What the values of a form keep in memory."""
+    return sum(len(part.get("value", "")) for part in form.parts) if form is not None else 0
 
 
 def _count(counter: Counter[str], name: str) -> None:

@@ -51,6 +51,11 @@ class Responses:
         while len(self._kept) > RESPONSES_MAX or self._bytes > BYTES_MAX:
             self._bytes -= self._kept.popitem(last=False)[1].size
 
+    def forget(self, place: str, response_id: str) -> None:
+        """Drop a reply, if it is there."""
+        entry = self._kept.pop((place, response_id), None)
+        self._bytes -= entry.size if entry is not None else 0
+
     def recall(self, question: Question) -> Question:
         """Complete a question about the Responses API by what it refers to."""
         if question.wire != "responses":
@@ -84,8 +89,8 @@ class Responses:
             entry = self._kept.get((question.place, previous))
             if entry is None:
                 message = f"Previous response with id '{previous}' not found."
-                fault = Fault(400, message, code="previous_response_not_found")
-                return replace(question, fault=fault)
+                code, param = "previous_response_not_found", "previous_response_id"
+                return replace(question, fault=Fault(400, message, code=code, param=param))
             before = [*entry.given, *dicts(entry.response["output"])]
         given = items(body.get("input"))
         if not before and all(item.get("type") != "item_reference" for item in given):

@@ -20,8 +20,9 @@ from headgate.lab.routes import Route, route
 from headgate.lab.scripts.answers import hello, refuse
 from headgate.lab.scripts.refusals import not_offered
 from headgate.lab.scripts.table import MODELS, find
+from headgate.lab.sigv4 import Signed, refusal
 from headgate.lab.wires import WIRES, openai_other
-from headgate.lab.wires.question import Json, Prompt, Question
+from headgate.lab.wires.question import Fault, Json, Prompt, Question
 from headgate.lab.wires.tasks import OTHERS
 
 OWN_PATH = "/_lab/requests"
@@ -61,6 +62,8 @@ class Site:
             received.place = "(none)"
             return not_offered(received.path)
         question = self.responses.recall(understand(received, found, body, self.shelf))
+        if found.wire == "bedrock":
+            question = replace(question, fault=self._unsigned(received, body))
         received.place, received.model = question.place, question.model
         received.stream = question.stream
         if question.model.startswith(RECORDING_MODEL):
@@ -73,7 +76,15 @@ class Site:
             return self._settled(question, hello(question, 0))
         behaviour, number = chosen
         received.behaviour = behaviour.name
-        return self._settled(question, behaviour.script(question, number))
+        plan = behaviour.script(question, number)
+        received.displeasure, received.bypassed = plan.displeasure, plan.bypassed
+        return self._settled(question, plan)
+
+    def _unsigned(self, received: Received, body: bytes | Form) -> Fault | None:
+        """What is wrong with AWS's signature."""
+        data = b"" if isinstance(body, Form) else body
+        signed = Signed(received.method, received.target, received.headers, data)
+        return refusal(signed, self.clock.wall_s())
 
     def _settled(self, question: Question, plan: Plan) -> Plan:
         """What is wrong with a request shows only where the place itself is well."""
@@ -139,7 +150,7 @@ def understand(received: Received, found: Route, body: bytes | Form, shelf: Shel
         place=unquote(found.place),
         model=found.model or prompt.model,
         stream=found.stream or prompt.stream,
-        as_array=found.stream and received.query.get("alt") != "sse",
+        as_array=found.wire == "gemini" and found.stream and received.query.get("alt") != "sse",
         credential=_credential(received),
         number=received.number,
         models=MODELS,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from headgate.lab.plan import Plan
-from headgate.lab.scripts import answers, broken, refusals, timing
+from headgate.lab.scripts import answers, broken, loops, refusals, timing
 from headgate.lab.wires.question import Question
 
 Script = Callable[[Question, float], Plan]
@@ -41,6 +41,11 @@ ROWS = (
     Behaviour("image-in-echo", "reports texts, tools and media it received", answers.received),
     Behaviour("tool", "calls the first tool offered, then tells its result", answers.tool),
     Behaviour("tools-parallel", "calls two tools at once", answers.tools_parallel),
+    Behaviour("signed", "thinks, calls a tool, wants its signatures back", loops.signed),
+    Behaviour("loop", "calls the first tool 20 times, tells all results", loops.loop, 20, "turns"),
+    Behaviour("signed-loop", "the same, with signatures", loops.signed_loop, 20, "turns"),
+    Behaviour("flaky-loop", "the loop, 503 at every 3rd turn", loops.flaky_loop, 20, "turns"),
+    Behaviour("flaky-signed-loop", "both at once", loops.flaky_signed_loop, 20, "turns"),
     Behaviour("400", "invalid request", refusals.status, 400),
     Behaviour("400-key", "400 'API key not valid', as Gemini answers", refusals.bad_key),
     Behaviour("400-long", "400, the prompt exceeds the context", refusals.too_long),
@@ -76,6 +81,8 @@ ROWS = (
     Behaviour("drip-bytes", "one byte per 1000 ms", timing.drip_bytes, 1000, "ms"),
     Behaviour("cut", "RST in the middle, or after N bytes", broken.cut, 0, "bytes"),
     Behaviour("cut-fin", "FIN in the middle, or after N bytes", broken.cut_fin, 0, "bytes"),
+    Behaviour("goodbye", "closes a WebSocket in the middle", broken.goodbye, 1011, "code"),
+    Behaviour("ping", "pings before every message of a WebSocket", broken.pings),
     Behaviour("done-first", "a stream that ends at once", broken.done_first),
     Behaviour("json-for-stream", "a whole answer to a stream request", broken.json_for_stream),
     Behaviour("stream-for-json", "a stream though none was asked for", broken.stream_for_json),

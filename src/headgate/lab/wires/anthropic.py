@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from msgspec import json
 
+from headgate.lab.wires import seals
 from headgate.lab.wires.openai import texts
 from headgate.lab.wires.question import (
     Answer,
@@ -147,7 +148,11 @@ def whole(question: Question, answer: Answer) -> bytes:
     """Spell a message."""
     content: list[Json] = []
     if answer.thinking:
-        content.append({"type": "thinking", "thinking": answer.thought, "signature": SIGNATURE})
+        content.append(
+            {"type": "thinking", "thinking": answer.thought, "signature": _signature(answer)}
+        )
+    if answer.redacted:
+        content.append(_redacted(answer))
     if answer.pieces or not answer.calls:
         content.append({"type": "text", "text": answer.text})
     content += [
@@ -155,6 +160,17 @@ def whole(question: Question, answer: Answer) -> bytes:
     ]
     message = _message(question, content, STOP_REASONS[answer.finish])
     return json.encode(_with_usage(message, _usage(answer)))
+
+
+def _signature(answer: Answer) -> str:
+    return seals.seal(seals.CLAUDE, answer.thought) if answer.sealed else SIGNATURE
+
+
+def _redacted(answer: Answer) -> Json:
+    return {
+        "type": "redacted_thinking",
+        "data": seals.envelope(seals.CLAUDE, answer.redacted),
+    }
 
 
 def _tool_use(question: Question, index: int, call: Call, arguments: Json) -> Json:
@@ -188,8 +204,10 @@ def _blocks(question: Question, answer: Answer) -> Iterator[tuple[Json, list[Jso
         deltas: list[Json] = [
             {"type": "thinking_delta", "thinking": piece} for piece in answer.thinking
         ]
-        deltas.append({"type": "signature_delta", "signature": SIGNATURE})
+        deltas.append({"type": "signature_delta", "signature": _signature(answer)})
         yield {"type": "thinking", "thinking": "", "signature": ""}, deltas
+    if answer.redacted:
+        yield _redacted(answer), []
     if answer.pieces or not answer.calls:
         yield (
             {"type": "text", "text": ""},

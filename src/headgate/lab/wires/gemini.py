@@ -9,8 +9,10 @@ from collections.abc import Iterator
 
 from msgspec import json
 
+from headgate.lab.wires import seals
 from headgate.lab.wires.question import (
     Answer,
+    Call,
     Fault,
     Json,
     Prompt,
@@ -131,18 +133,31 @@ def _usage(answer: Answer) -> Json | None:
 
 
 def _parts(answer: Answer) -> list[Json]:
-    """Each piece as a part; a call comes whole, with the signature that must come back."""
+    """Each piece as a part; a call comes whole, with the signature that must come back.
+
+    True signatures stand on the first of parallel calls alone, as Gemini 3 has it.
+    """
     return [
         *({"text": piece, "thought": True} for piece in answer.thinking),
         *({"text": piece} for piece in answer.pieces),
-        *(
-            {
-                "functionCall": {"name": call.name, "args": call.arguments},
-                "thoughtSignature": SIGNATURE,
-            }
-            for call in answer.calls
-        ),
+        *(_call(answer, index, call) for index, call in enumerate(answer.calls)),
     ]
+
+
+def call_text(call: Json) -> str:
+    """What a call's signature signs: its name and arguments, whatever their order."""
+    arguments = json.encode(call.get("args", {}), order="sorted").decode()
+    return f"{call.get('name')} {arguments}"
+
+
+def _call(answer: Answer, index: int, call: Call) -> Json:
+    spoken: Json = {"name": call.name, "args": call.arguments}
+    if not answer.sealed:
+        return {"functionCall": spoken, "thoughtSignature": SIGNATURE}
+    if index:
+        return {"functionCall": spoken}
+    signature = seals.seal(seals.GEMINI, call_text(spoken))
+    return {"functionCall": spoken, "thoughtSignature": signature}
 
 
 def _reply(question: Question, parts: list[Json], finish: str | None, counts: Json | None) -> Json:
@@ -163,6 +178,7 @@ def whole(question: Question, answer: Answer) -> bytes:
         pieces=(answer.text,) if answer.pieces or not answer.calls else (),
         thinking=(answer.thought,) if answer.thinking else (),
         calls=answer.calls,
+        sealed=answer.sealed,
     )
     finish = FINISH_REASONS[answer.finish]
     return json.encode(_reply(question, _parts(joined), finish, _usage(answer)))

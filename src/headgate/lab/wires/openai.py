@@ -222,7 +222,7 @@ def _error_body(fault: Fault) -> Json:
         "error": {
             "message": fault.message,
             "type": fault.kind or kind,
-            "param": None,
+            "param": fault.param or None,
             "code": fault.code or code,
         }
     }

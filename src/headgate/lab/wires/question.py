@@ -49,12 +49,16 @@ class Prompt(Struct, frozen=True, kw_only=True):
 
 
 class Fault(Struct, frozen=True):
-    """An error, before a wire has spelled it. Empty `kind` and `code`: the wire's own for it."""
+    """An error, before a wire has spelled it. Empty `kind` and `code`: the wire's own for it.
+
+    `param` is the field at fault, for wires that name one.
+    """
 
     status: int
     message: str
     kind: str = ""
     code: str = ""
+    param: str = ""
 
 
 class Question(Struct, frozen=True, kw_only=True):
