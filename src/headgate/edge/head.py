@@ -12,6 +12,7 @@ from functools import lru_cache
 import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.edge.upload import Upload
 
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 # Headers of which a second one would be a second opinion. llhttp sees to the framing ones.
@@ -31,6 +32,7 @@ class Head(msgspec.Struct, kw_only=True, eq=False):
     http_1_0: bool
     length: int  # of the body, as declared; 0 when chunked
     wants_continue: bool
+    upload: Upload | None = None  # takes the body, if it is a form with files
 
 
 def unique_fields(headers: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

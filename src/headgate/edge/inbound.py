@@ -31,6 +31,7 @@ from headgate.edge.responder import Duct
 from headgate.edge.routes import Match
 from headgate.edge.shared import Shared
 from headgate.edge.upgrade import is_websocket, socket_match
+from headgate.edge.upload import begin_upload
 from headgate.edge.watch import Watch
 
 # So much is parsed in one go: what is pipelined behind a request is looked at no further ahead.
@@ -88,8 +89,8 @@ class Inbound(HttpToolsProtocol):
         self._phase_since_s = 0.0
         self._problem: Failure | None = None  # why a parser callback stopped the parser
         self._upgrading = False
-
         self._duct: Duct | None = None  # another protocol's: nothing is HTTP any more
+
     # ------------------------------------------------------------------ the upper half
 
     @abstractmethod
@@ -115,10 +116,10 @@ class Inbound(HttpToolsProtocol):
     # ------------------------------------------------------------------ bytes
 
     def data_received(self, data: bytes) -> None:
-        if self._deaf:
         if self._duct is not None:
             self._duct.feed(data)
             return
+        if self._deaf:
             return
         if self._shut or len(data) > _PIECE:
             self._feed(data)
@@ -168,7 +169,6 @@ class Inbound(HttpToolsProtocol):
             else:
                 self._refuse(bad_request(f"The request is not valid HTTP: {error}.").failure)
 
-    def _ignore_upgrade(self, rest: bytes) -> None:
     def _upgrade(self, rest: bytes) -> None:
         """Answer a WebSocket's handshake as a request of its own; what follows it is no HTTP."""
         method: bytes = self.parser.get_method()
@@ -195,6 +195,7 @@ class Inbound(HttpToolsProtocol):
         self._take(head, match, b"")
         self._hold(memoryview(rest))
 
+    def _ignore_upgrade(self, rest: bytes) -> None:
         """Read the request again as if it asked for no upgrade (F-C19, F-C23).
 
         llhttp would leave the body unread and take it for the next request. Java's client, for
@@ -273,8 +274,11 @@ class Inbound(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         for_app = self._match is None
+        upload = self._head.upload
         try:
-            self._body.add(body, keep=not for_app)
+            self._body.add(body, keep=not for_app and upload is None)
+            if upload is not None:
+                upload.feed(body)
         except RelayError as error:
             self._problem = error.failure
             raise
@@ -323,6 +327,11 @@ class Inbound(HttpToolsProtocol):
             return None
         self._match = match = self._shared.site.find(method, self.url, app=self._shared.has_app)
         limit = self._body_limit(match)
+        upload = None
+        if match is not None and match.route.upload:
+            disk = self._shared.disk
+            upload = begin_upload(fields, self._limits, self._body.claim, disk)
+            limit = limit if upload is None else self._limits.upload_bytes
         length = int(fields.get(b"content-length", 0))
         if length > limit:
             raise too_large(limit)
@@ -335,6 +344,7 @@ class Inbound(HttpToolsProtocol):
             http_1_0=http_1_0,
             length=length,
             wants_continue=wants_continue(fields) and (length > 0 or chunked) and not http_1_0,
+            upload=upload,
         )
 
     def _check_header_size(self) -> None:

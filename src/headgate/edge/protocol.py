@@ -82,6 +82,7 @@ class HeadgateProtocol(Inbound):
         self._lost = True
         self._deaf = True
         self._watch.close()
+        self._drop_uploads()
         self._waiting.clear()
         self._held.clear()
         self._body.begin(0)  # the parser knows us, and would keep what came until it is collected
@@ -90,6 +91,15 @@ class HeadgateProtocol(Inbound):
         if self._task is None:
             self._body.release()
             self._shared.forget(self)
+
+    def _drop_uploads(self) -> None:
+        """Throw away the forms of requests that will get no task."""
+        heads = [head for head, *_ in self._waiting]
+        if self._reading is Reading.BODY:
+            heads.append(self._head)
+        for head in heads:
+            if head.upload is not None:
+                head.upload.close()
 
     def eof_received(self) -> None:
         """A caller that ends its side is gone, even if it would still read (F-C4)."""
@@ -117,6 +127,8 @@ class HeadgateProtocol(Inbound):
 
     def begin_drain(self) -> None:
         """Take no further request: close now if idle, else behind the answer under way."""
+        if self._duct is not None:
+            self._duct.set_draining()
         if self._answering:
             self._make_last()
         elif self._reading is Reading.NOTHING:
@@ -127,8 +139,6 @@ class HeadgateProtocol(Inbound):
         if self._responder is not None:
             self._responder.keep_alive = False
         else:
-        if self._duct is not None:
-            self._duct.set_draining()
             self.cycle.keep_alive = False
 
     def kill(self) -> None:
@@ -155,6 +165,7 @@ class HeadgateProtocol(Inbound):
             fields=head.fields,
             client_ip=self.client[0] if self.client is not None else "",
             body=body,
+            upload=head.upload,
             received_s=self._shared.clock.monotonic_s(),
             request_id=request_id,
         )
@@ -210,6 +221,8 @@ class HeadgateProtocol(Inbound):
             failure = Failure(kind=FailureKind.INTERNAL, message="Something broke in headgate.")
             self._fail(responder, failure, request.request_id, dialect)
         finally:
+            if request.upload is not None:
+                request.upload.close()
             self._turn_over()
 
     def _fail(self, responder: Responder, failure: Failure, request_id: str, dialect: str) -> None:
@@ -224,6 +237,9 @@ class HeadgateProtocol(Inbound):
         self._task = None
         self._responder = None
         self._answering = self._shut = False
+        if self._duct is not None:
+            self._duct = None
+            self._deaf = True
         self._body.release()
         if self._lost:
             self._shared.forget(self)
@@ -237,9 +253,6 @@ class HeadgateProtocol(Inbound):
             self._answer_refusal(self._refusal)
         elif self._last or (self._shared.draining and not self._reading):
             self._finish()
-        if self._duct is not None:
-            self._duct = None
-            self._deaf = True
         elif self._held:
             self._feed_held()
             if not self._answering and not self._reading and not self._deaf:
@@ -271,6 +284,18 @@ class HeadgateProtocol(Inbound):
 
     # ------------------------------------------------------------------ ending
 
+    def switched(self, duct: Duct) -> None:
+        """The responder agreed to another protocol."""
+        self._duct = duct
+        duct.attach(self.transport)
+        duct.set_paused(self._write_paused)
+        if self._shared.draining:
+            duct.set_draining()
+        held, self._held = bytes(self._held), bytearray()
+        self.flow.resume_reading()
+        if held:
+            duct.feed(held)
+
     def answered(self) -> None:
         """The responder's answer has its end."""
         if self._responder is None or not self._responder.keep_alive:
@@ -284,18 +309,6 @@ class HeadgateProtocol(Inbound):
                 sock = self.transport.get_extra_info("socket")
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self.transport.abort()
-    def switched(self, duct: Duct) -> None:
-        """The responder agreed to another protocol."""
-        self._duct = duct
-        duct.attach(self.transport)
-        duct.set_paused(self._write_paused)
-        if self._shared.draining:
-            duct.set_draining()
-        held, self._held = bytes(self._held), bytearray()
-        self.flow.resume_reading()
-        if held:
-            duct.feed(held)
-
         else:
             self._close()
 
@@ -325,6 +338,8 @@ class HeadgateProtocol(Inbound):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._write_paused = True
+        if self._duct is not None:
+            self._duct.set_paused(True)
         if self._responder is not None:
             self._responder.set_paused(True)
         self._watch_stall(_untaken_bytes(self.transport))
@@ -332,14 +347,14 @@ class HeadgateProtocol(Inbound):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._write_paused = False
+        if self._duct is not None:
+            self._duct.set_paused(False)
         if self._responder is not None:
             self._responder.set_paused(False)
         if self._answering:
             self._watch.off()
         elif not self._lingering:
             self._watch.due_in(self._limits.keep_alive_s)
-        if self._duct is not None:
-            self._duct.set_paused(True)
 
     def _on_due(self) -> None:
         """Something has taken too long."""
@@ -347,8 +362,6 @@ class HeadgateProtocol(Inbound):
         if self._lingering:
             self.transport.abort()
         elif self._write_paused or self.transport.is_closing():
-        if self._duct is not None:
-            self._duct.set_paused(False)
             self._check_stall()
         elif self._shut:
             return

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from headgate.edge.upload import Upload
+
 
 class Request(msgspec.Struct, kw_only=True, eq=False):
     """One request, read to its end.
@@ -25,6 +27,7 @@ class Request(msgspec.Struct, kw_only=True, eq=False):
     body: bytes
     received_s: float
     request_id: str
+    upload: Upload | None = None  # a form with files, instead of `body`
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header; `name` in lower case."""

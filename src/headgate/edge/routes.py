@@ -44,6 +44,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     dialect: str = "openai_chat"  # in which failures are spelled
     public: bool = False  # needs no key
     body_limit_bytes: int | None = None  # None: the server's
+    upload: bool = False  # a form with files is spooled, within a larger limit
     websocket: Handler | None = None  # answers a GET that asks for a WebSocket
 
 

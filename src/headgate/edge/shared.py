@@ -24,6 +24,7 @@ class Shared:
         self.clock = clock
         self.has_app = has_app
         self.budget = Budget(limits.body_budget_bytes)
+        self.disk = Budget(limits.upload_budget_bytes)
         self.draining = False
         self.date_line = b""
         self.empty = asyncio.Event()  # set once draining has nobody left

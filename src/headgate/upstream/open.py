@@ -13,7 +13,7 @@ from headgate.providers.auth.signer import Signer
 from headgate.snapshot.facts import Timeouts
 from headgate.upstream.classify import DecodeError, classify
 from headgate.upstream.client_pool import ClientPool
-from headgate.upstream.http1 import HttpRequest, Origin, authority_of, parse_url
+from headgate.upstream.http1 import BodySource, HttpRequest, Origin, authority_of, parse_url
 from headgate.upstream.response import UpstreamResponse
 
 _MOST_ERROR_BYTES = 1024 * 1024
@@ -30,7 +30,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     query: str
     headers: Sequence[tuple[str, str]]
     request_id: str
-    body: bytes
+    body: bytes | BodySource
     timeouts: Timeouts
     proxy: str | None
     decode_error: DecodeError
