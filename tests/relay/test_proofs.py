@@ -14,8 +14,8 @@ REPLY: tuple[Part, ...] = (THOUGHT, HIDDEN, Text(text="so "), CALL)
 BARE = (Text(text="so"), ToolCall(call_id="other", name="f", arguments='{"b":2,"a":1}'))
 
 
-def known(*parts: Part, **bounds: float) -> Proofs:
-    proofs = Proofs(**bounds)  # type: ignore[arg-type] # one bound is whole bytes
+def known(*parts: Part, most_bytes: int = 1_000_000) -> Proofs:
+    proofs = Proofs(most_bytes)
     proofs.remember("k", "anthropic", parts or REPLY, 0.0)
     return proofs
 

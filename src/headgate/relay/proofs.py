@@ -12,7 +12,6 @@ blocks); ai.google.dev/gemini-api/docs/thought-signatures; `peers.md` 5.3.
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -20,10 +19,10 @@ from msgspec.structs import replace
 
 from headgate.base.clock import Clock
 from headgate.ir.request import ChatRequest, Part, Signature, Text, Thinking, ToolCall, Turn
+from headgate.relay.bounded import Bounded
 
 _MOST_BYTES = 64 * 1024 * 1024
 _LIFETIME_S = 6 * 3600.0
-_OVERHEAD_BYTES = 500  # of an entry, about
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -32,18 +31,13 @@ class _Kept(msgspec.Struct, frozen=True):
     thoughts: tuple[Thinking, ...]
     calls: tuple[Signature | None, ...]
     text: Signature | None
-    size_bytes: int
-    until_s: float
 
 
 class Proofs:
     """The proofs of recent replies. Bounded: the oldest go first."""
 
-    def __init__(self, most_bytes: int = _MOST_BYTES, lifetime_s: float = _LIFETIME_S) -> None:
-        self._most_bytes = most_bytes
-        self._lifetime_s = lifetime_s
-        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
-        self._held_bytes = 0
+    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
+        self._kept: Bounded[bytes, _Kept] = Bounded(most_bytes, _LIFETIME_S)
 
     def remember(self, owner: str, origin: str, parts: Sequence[Part], now_s: float) -> None:
         """Keep what a reply proved. `owner` is the caller's key id, `origin` the dialect."""
@@ -56,21 +50,14 @@ class Proofs:
         if not thoughts and text is None and not any(calls):
             return
         proofs = [*(thought.signature for thought in thoughts), *calls, text]
-        size_bytes = _OVERHEAD_BYTES + sum(len(thought.text) for thought in thoughts)
+        size_bytes = sum(len(thought.text) for thought in thoughts)
         size_bytes += sum(len(proof.value) for proof in proofs if proof is not None)
-        self._drop_old(now_s)
-        if size_bytes > self._most_bytes:
-            return
         name = _fingerprint(owner, origin, parts)
-        self._forget(name)
-        self._kept[name] = _Kept(thoughts, calls, text, size_bytes, now_s + self._lifetime_s)
-        self._held_bytes += size_bytes
-        while self._held_bytes > self._most_bytes:
-            self._forget(next(iter(self._kept)))
+        self._kept.put(name, _Kept(thoughts, calls, text), size_bytes, now_s)
 
     def restored(self, owner: str, origin: str, request: ChatRequest, now_s: float) -> ChatRequest:
         """Put the proofs of this dialect back where the caller's turns lack them."""
-        if not self._kept:
+        if not len(self._kept):
             return request
         turns = list(request.turns)
         for start, end in _replies(turns):
@@ -78,23 +65,10 @@ class Proofs:
             parts = [part for turn in group for part in turn.parts]
             if any(_is_of(_proof_on(part), origin) for part in parts):
                 continue  # this client gives them back itself
-            kept = self._kept.get(_fingerprint(owner, origin, parts))
-            if kept is not None and kept.until_s > now_s:
+            kept = self._kept.find(_fingerprint(owner, origin, parts), now_s)
+            if kept is not None:
                 turns[start:end] = _with_proofs(group, kept)
         return replace(request, turns=tuple(turns))
-
-    def _forget(self, name: bytes) -> None:
-        kept = self._kept.pop(name, None)
-        if kept is not None:
-            self._held_bytes -= kept.size_bytes
-
-    def _drop_old(self, now_s: float) -> None:
-        """Drop what has outlived its time; entries lie in the order in which they came."""
-        while self._kept:
-            name = next(iter(self._kept))
-            if self._kept[name].until_s > now_s:
-                return
-            self._forget(name)
 
 
 class OwnProofs(msgspec.Struct, frozen=True):

@@ -1,0 +1,83 @@
+"""Which channel and credential own what a vendor keeps for a caller: responses, files, batches.
+
+An id means something only at the account that gave it out, and only to the key that it was given
+to; so both are remembered, and nobody else's id leads anywhere.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+
+from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.relay.bounded import Bounded
+from headgate.routing.failover import Attempt
+from headgate.routing.plan import Outline, Plan
+from headgate.snapshot.facts import Offer
+
+_MOST_BYTES = 64 * 1024 * 1024
+_LIFETIME_S = 30 * 24 * 3600.0
+
+
+class Pin(msgspec.Struct, frozen=True):
+    """Where an object lives: a channel's name, a credential's label, and the upstream model."""
+
+    channel: str
+    credential: str
+    model: str = ""
+
+
+class Pins:
+    """Objects by key and id. Bounded: those that nobody asked for longest go first."""
+
+    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
+        self._kept: Bounded[tuple[str, str], Pin] = Bounded(most_bytes, _LIFETIME_S)
+
+    def remember(self, owner: str, object_id: str, attempt: Attempt, now_s: float) -> None:
+        """Note that an attempt's account has given out an id to a key."""
+        offer = attempt.offer
+        pin = Pin(offer.channel.name, attempt.credential.label, offer.model)
+        self._kept.put((owner, object_id), pin, len(object_id), now_s)
+
+    def find(self, owner: str, object_id: str, now_s: float) -> Pin | None:
+        """Tell where a key's object lives; None for what is not its own."""
+        return self._kept.find((owner, object_id), now_s)
+
+    def forget(self, owner: str, object_id: str) -> bool:
+        """Strike out an object that was deleted."""
+        return self._kept.forget((owner, object_id))
+
+
+def pinned_plan(outline: Outline, pin: Pin) -> Plan:
+    """Plan for the owner of an object alone.
+
+    Errors: RelayError UNSUPPORTED_OPERATION when it serves the model no longer.
+    """
+    for offer in outline.offers:
+        if offer.channel.name == pin.channel:
+            return Plan(offers=(pinned_offer(offer, pin),), channels=1)
+    raise _gone(pin)
+
+
+def pinned_offer(offer: Offer, pin: Pin) -> Offer:
+    """Give the offer with the owning credential alone.
+
+    Errors: RelayError UNSUPPORTED_OPERATION when the channel has it no longer.
+    """
+    channel = offer.channel
+    for credential in channel.credentials:
+        if credential.label == pin.credential:
+            if len(channel.credentials) == 1:
+                return offer
+            return replace(offer, channel=replace(channel, credentials=(credential,)))
+    raise _gone(pin)
+
+
+def _gone(pin: Pin) -> RelayError:
+    return RelayError(
+        Failure(
+            kind=FailureKind.UNSUPPORTED_OPERATION,
+            message="What this request refers to lives at a channel or an account that serves "
+            f"this model no longer ({pin.channel}).",
+        )
+    )
