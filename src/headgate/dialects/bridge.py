@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from headgate.dialects.anthropic import ANTHROPIC
+from headgate.dialects.bedrock_converse import BEDROCK_CONVERSE
 from headgate.dialects.cohere import COHERE
 from headgate.dialects.completions import COMPLETIONS
 from headgate.dialects.dialect import CUSTOM_TOOLS, Dialect, Fields, Target, Wire
 from headgate.dialects.gemini import GEMINI
+from headgate.dialects.ollama import OLLAMA
 from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.ir.custom_tools import as_functions
 from headgate.ir.loss import Losses
@@ -22,7 +24,12 @@ DIALECTS: Mapping[str, Dialect] = {
     dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC, GEMINI, COMPLETIONS)
 }
 # What upstreams speak: all of these, and formats that no caller of ours uses.
-WIRES: Mapping[str, Wire] = {**DIALECTS, COHERE.name: COHERE}
+WIRES: Mapping[str, Wire] = {
+    **DIALECTS,
+    BEDROCK_CONVERSE.name: BEDROCK_CONVERSE,
+    COHERE.name: COHERE,
+    OLLAMA.name: OLLAMA,
+}
 
 
 def patched(dialect: Dialect, fields: Fields, target: Target) -> Fields:
