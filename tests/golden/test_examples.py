@@ -241,7 +241,7 @@ def test_08_every_dialect_is_recognised_and_all_models_are_listed() -> None:
         "minimax": "gpt",
     }
     assert all(channel.models for channel in snapshot.channels)
-    later = {"vertex", "vexpress", "vxgate", "aws", "doubao", "resp", "codex", "tavily"}
+    later = {"vertex", "vexpress", "vxgate", "doubao", "resp", "codex", "tavily"}
     unable = {c.name for c in snapshot.channels if Operation.CHAT not in c.endpoints}
     assert unable == later
     assert all(channel_of(snapshot, name).provider.missing for name in later)

@@ -86,3 +86,22 @@ def test_a_host_alone_forgets_the_path() -> None:
 def test_cloudflare_roots_end_at_the_account(tail: str) -> None:
     account = "https://api.cloudflare.com/client/v4/accounts/abc"
     assert roots.cloudflare(account + tail) == Root(account + "/ai")
+
+
+@pytest.mark.parametrize(
+    ("base_url", "url"),
+    [
+        (
+            "https://bedrock-runtime.us-east-1.amazonaws.com",
+            "https://bedrock-runtime.us-east-1.amazonaws.com",
+        ),
+        ("https://h/model/m/converse", "https://h"),
+        ("https://h/aws/bedrock/", "https://h/aws/bedrock"),
+        (
+            "https://bedrock-runtime.{region}.amazonaws.com",
+            "https://bedrock-runtime.{region}.amazonaws.com",
+        ),
+    ],
+)
+def test_bedrock_keeps_what_comes_before_the_model(base_url: str, url: str) -> None:
+    assert roots.bedrock(base_url).url == url

@@ -93,10 +93,10 @@ def test_cloudflares_address_follows_from_the_account() -> None:
 
 
 def test_a_wire_of_a_later_release_loads_lists_its_models_and_warns() -> None:
-    snapshot = one_channel("base_url: https://bedrock-runtime.us-east-1.amazonaws.com\nmodel: [m]")
+    snapshot = one_channel("project_id: p\nmodel: [m]")
     assert Operation.CHAT not in channel_of(snapshot).endpoints
     assert list(snapshot.keys["sk-test-user"].routes) == ["m"]
-    assert "Amazon Bedrock comes with a later release" in snapshot.warnings[0]
+    assert "Google Vertex AI comes with a later release" in snapshot.warnings[0]
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,16 @@ _ROWS = (
         traits=frozenset({"web_urls", "output_65535"}),
         missing=f"Google Vertex AI {_LATER}",
     ),
-    Provider(name="bedrock", auth=Auth.NONE, chat_dialects=(), missing=f"Amazon Bedrock {_LATER}"),
+    Provider(
+        name="bedrock",
+        base_url="https://bedrock-runtime.{region}.amazonaws.com",
+        auth=Auth.AWS,
+        chat_dialects=("bedrock_converse",),
+        paths={"bedrock_converse": "/model/{model_id}/converse"},
+        stream_paths={"bedrock_converse": "/model/{model_id}/converse-stream"},
+        root=roots.bedrock,
+        docs="https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html",
+    ),
     Provider(
         name="codex",
         base_url="https://chatgpt.com/backend-api/codex",

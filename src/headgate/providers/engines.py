@@ -18,6 +18,7 @@ GEMINI = "gemini"
 VERTEX = "vertex"
 AZURE = "azure"
 CLOUDFLARE = "cloudflare"
+AWS = "aws"
 COHERE = "cohere"
 CODEX = "codex"
 DATABRICKS = "azure-databricks"
@@ -31,7 +32,7 @@ _ROW_OF_ENGINE = {
     "vertex-gemini": "vertex",
     "vertex-claude": "vertex",
     DATABRICKS: "databricks",
-    "aws": "bedrock",
+    AWS: "bedrock",
     CLOUDFLARE: "cloudflare",
     CODEX: "codex",
     DOUBAO: "doubao-translate",
@@ -112,7 +113,7 @@ def _engine_of_host(host: str, path: str) -> str:
     if host == "api.anthropic.com":
         return CLAUDE
     if "amazonaws.com" in host:
-        return "aws"
+        return AWS
     return COHERE if host in _COHERE_HOSTS else GPT
 
 

@@ -46,6 +46,7 @@ class Auth(StrEnum):
     QUERY_KEY = "query_key"  # ?key=KEY (Gemini)
     GOOG_API_KEY = "goog_api_key"  # x-goog-api-key: KEY (Gemini, keeps the key out of URLs)
     BASIC_TOKEN = "basic_token"  # Basic base64("token:KEY") (Databricks)  # noqa: S105 - a scheme
+    AWS = "aws"  # signed with an access key (SigV4), or a Bedrock API key as a bearer
     NONE = "none"
 
 

@@ -81,6 +81,12 @@ def cloudflare(base_url: str) -> Root:
     return Root(_origin(base_url) + (path + "/ai" if mark else path.rstrip("/")))
 
 
+def bedrock(base_url: str) -> Root:
+    """Keep everything before `/model/`: the host, or a path of a gateway before it."""
+    path = urlsplit(base_url).path.partition("/model/")[0]
+    return Root(_origin(base_url) + path.rstrip("/"))
+
+
 def _origin(base_url: str) -> str:
     parts = urlsplit(base_url)
     return f"{parts.scheme}://{parts.netloc}"

@@ -11,6 +11,7 @@ import msgspec
 
 from headgate.providers.catalog import CATALOG
 from headgate.providers.engines import (
+    AWS,
     CLOUDFLARE,
     CODEX,
     ENGINES,
@@ -19,8 +20,9 @@ from headgate.providers.engines import (
     infer_engine,
     provider_for,
 )
-from headgate.providers.provider import Operation, Provider
+from headgate.providers.provider import Auth, Operation, Provider
 from headgate.providers.quirks import quirks_for
+from headgate.snapshot.aws import aws_credentials, channel_region
 from headgate.snapshot.choices import answer_model, credential_strategy, loss_policy
 from headgate.snapshot.document import Path, Preferences, ProviderEntry
 from headgate.snapshot.endpoints import ANONYMOUS, credential, endpoints_of
@@ -111,12 +113,19 @@ def _upstream(draft: Draft) -> _Upstream | None:
     elif entry.cf_account_id:
         engine = engine or CLOUDFLARE
         base_url = CATALOG["cloudflare"].base_url.format(account=entry.cf_account_id)
+    elif entry.aws_access_key and not base_url:
+        engine = engine or AWS
     if base_url and not engine:
         engine = infer_engine(base_url)
     provider = provider_for(engine, base_url) if engine else None
     base_url = base_url or (provider.base_url if provider else "")
     if provider is None or not base_url:
         report.error(draft.path, "base_url is missing: write the upstream's address")
+        return None
+    if provider.auth is Auth.AWS and (region := channel_region(entry)):
+        base_url = base_url.replace("{region}", region)
+    if "{region}" in base_url:
+        report.error(draft.path, "region is missing: write it, such as region: us-east-1")
         return None
     if "{" in base_url:
         report.error(draft.path, "cf_account_id is missing: write the account's id")
@@ -210,6 +219,8 @@ def _usable_url(url: str, schemes: frozenset[str]) -> bool:
 
 
 def _credentials(draft: Draft, provider: Provider) -> tuple[Credential, ...]:
+    if provider.auth is Auth.AWS:
+        return aws_credentials(draft.entry, draft.path, draft.report) or (ANONYMOUS,)
     found = []
     secrets = draft.entry.api
     for index, secret in enumerate(secrets):

@@ -267,7 +267,9 @@ class ProviderEntry(msgspec.Struct, frozen=True, kw_only=True):
     project_id: Annotated[tuple[str, ...], option("Google Cloud project (Vertex AI).")] = ()
     private_key: Annotated[str, option("Private key of a service account (Vertex AI).")] = ""
     client_email: Annotated[str, option("E-mail of a service account (Vertex AI).")] = ""
-    region: Annotated[tuple[str, ...], option("Region (Vertex AI), or a list.")] = ()
+    region: Annotated[
+        tuple[str, ...], option("Region (Vertex AI, Amazon Bedrock), or a list.")
+    ] = ()
     cf_account_id: Annotated[str, option("Account (Cloudflare Workers AI).")] = ""
     aws_access_key: Annotated[str, option("Access key (Amazon Bedrock).")] = ""
     aws_secret_key: Annotated[str, option("Secret key (Amazon Bedrock).")] = ""

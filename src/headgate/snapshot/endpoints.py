@@ -72,5 +72,5 @@ def _shown(auth: Auth, secret: str) -> tuple[Headers, str]:
         case Auth.BASIC_TOKEN:
             token = base64.b64encode(f"token:{secret}".encode()).decode()
             return (("authorization", f"Basic {token}"),), ""
-        case Auth.NONE:
+        case Auth.AWS | Auth.NONE:  # what AWS is shown, `aws.py` knows
             return (), ""

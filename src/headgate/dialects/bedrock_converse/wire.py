@@ -1,0 +1,84 @@
+"""Words of the Converse API that requests, replies and streams share: names, proofs, JSON.
+
+Whose proof is a signature? Converse replies do not name the model, but Claude's signatures and
+redacted reasoning are the very texts of Anthropic's own API (here the redacted ones are in base64
+once more), and Anthropic says that they are valid on every platform that serves Claude. So a proof
+that looks like Claude's counts as Anthropic's: it goes to either API, and may come from either.
+Anything else that Bedrock gives is Bedrock's own.
+
+Source: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ReasoningContentBlock.html;
+platform.claude.com/docs/en/build-with-claude/extended-thinking (thinking encryption);
+`recordings.md` 5.6, `peers.md` 5.3.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Any
+
+import msgspec
+
+from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.ir.request import Json, Signature
+
+NAME = "bedrock_converse"
+CLAUDE = "anthropic"  # the dialect that Claude's proofs belong to
+
+# Base64 of a protobuf message whose second field comes first; redacted ones are wrapped twice,
+# which makes the "E" an "R".
+_CLAUDES = re.compile(r"E[g-v][A-Za-z0-9+/_-]{6,}|R[WX][A-Za-z0-9+/_-]{6,}")
+
+
+def invalid(message: str, place: str) -> RelayError:
+    """Say what is wrong with the caller's request, and where."""
+    return RelayError(
+        Failure(
+            kind=FailureKind.INVALID_REQUEST,
+            message=f"{message} - at `$.{place}`",
+            param=place,
+        )
+    )
+
+
+def compact(value: Any) -> str:
+    """Write JSON text without blanks."""
+    return msgspec.json.encode(value).decode()
+
+
+def parsed_object(body: bytes) -> Json | None:
+    """Parse an upstream's JSON object. None for anything else."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def arguments_object(arguments: str) -> Json | None:
+    """Read a call's arguments. None if they are not the JSON text of an object."""
+    return parsed_object(arguments.encode(errors="replace")) if arguments.strip() else {}
+
+
+def decode_signature(text: str) -> Signature | None:
+    """Tell whose proof this is. An empty one proves nothing."""
+    if not text:
+        return None
+    return Signature(CLAUDE if _CLAUDES.match(text) else NAME, text)
+
+
+def decode_redacted(data: str) -> Signature:
+    """Read `redactedContent`: of Claude what Anthropic's API calls `data`, else as it came."""
+    try:
+        text = base64.b64decode(data, validate=True).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        text = ""
+    return Signature(CLAUDE, text) if _CLAUDES.match(text) else Signature(NAME, data)
+
+
+def encode_redacted(signature: Signature) -> str:
+    """Write `redactedContent`."""
+    if signature.origin == CLAUDE:
+        return base64.b64encode(signature.value.encode()).decode()
+    return signature.value
