@@ -28,6 +28,7 @@ FUNCTION: Json = {"type": "function", "function": {"name": "look", "parameters":
 BODIES: dict[str, Json] = {
     "gemini": GEMINI_HI,
     "responses": RESPONSES_HI,
+    "realtime": RESPONSES_HI,
     "bedrock": BEDROCK_HI,
 }
 OFFERS: dict[str, Json] = {
@@ -101,9 +102,12 @@ def _text(wire: str, reply: Json) -> str:
             return "".join(block.get("text", "") for block in blocks)
         case "anthropic", {"delta": {"text": str(text)}}:
             return text
-        case "responses", {"output": list(items)}:
+        case "responses" | "realtime", {"output": list(items)}:
             return "".join(part["text"] for item in items for part in item.get("content", ()))
-        case "responses", {"type": "response.output_text.delta", "delta": str(text)}:
+        case "responses" | "realtime", {
+            "type": "response.output_text.delta",
+            "delta": str(text),
+        }:
             return text
         case "bedrock", {"output": {"message": {"content": list(blocks)}}}:
             return "".join(block.get("text", "") for block in blocks)

@@ -9,7 +9,19 @@ import struct
 from collections.abc import Callable
 from http import HTTPStatus
 
-from headgate.lab.plan import Close, Hang, Head, Plan, Repeat, Reset, Send, Step, Wait
+from headgate.lab.plan import (
+    Close,
+    Goodbye,
+    Hang,
+    Head,
+    Ping,
+    Plan,
+    Repeat,
+    Reset,
+    Send,
+    Step,
+    Wait,
+)
 
 HANG_MAX_S = 3600.0
 LINGER_NONE = struct.pack("ii", 1, 0)
@@ -91,9 +103,11 @@ class Answering:
             case Reset():
                 self.cut = True
                 reset(self._transport)
-            case Close():
+            case Close() | Goodbye():
                 self.cut = True
                 self._transport.close()
+            case Ping():
+                pass
 
     async def _write(self, data: bytes, *, framed: bool = False) -> None:
         """Write in a system call of its own, the head first if it is still due."""

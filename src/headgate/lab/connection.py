@@ -19,6 +19,8 @@ from headgate.lab.forms import FORM_MAX, Form, FormReader, boundary_of
 from headgate.lab.journal import BODY_BYTES_MAX, FormNote, Received
 from headgate.lab.plan import Plan
 from headgate.lab.site import Site, is_own
+from headgate.lab.sockets.opening import Opening, opening
+from headgate.lab.sockets.socket import Socket
 
 BODY_MAX = 64 << 20
 HEADER_BYTES_MAX = 64 << 10
@@ -56,6 +58,7 @@ class Connection(asyncio.Protocol):
         self._writes: tuple[bytes, ...] = ()
         self._written = 0
         self._pause_s = 0.0
+        self._socket: Socket | None = None
 
     # The transport calls these.
 
@@ -71,7 +74,8 @@ class Connection(asyncio.Protocol):
         self._site.journal.counters.connections_open -= 1
         self._waiting.clear()
         self._writes = ()
-        self._end(disconnected=True)
+        finished, left = (False, True) if self._socket is None else self._socket.lost()
+        self._end(finished=finished, disconnected=left)
         if self._task is None:
             self.gone.set_result(None)
         else:
@@ -92,12 +96,20 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; what is no HTTP/1.1 ends the connection."""
+        if self._socket is not None:
+            self._socket.feed(data)
+            return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError:
             self._transport.abort()
             raise  # a defect of the lab, not of the caller
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._wants_socket() and not self._busy:
+                self._open_socket(data[upgrade.args[0] :])
+            else:
+                self._refuse(BAD_REQUEST)
+        except httptools.HttpParserError:
             self._refuse(BAD_REQUEST)
 
     # The parser calls these.
@@ -142,7 +154,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Answer, or queue the request behind the answer under way."""
-        if self._transport.is_closing():
+        if self._transport.is_closing() or self._wants_socket():
             return
         body: bytes | Form
         if self._form is not None:
@@ -169,6 +181,42 @@ class Connection(asyncio.Protocol):
     def _boundary(self) -> bytes | None:
         kinds = [value for name, value in self._headers if name.lower() == b"content-type"]
         return boundary_of(kinds[0]) if kinds else None
+
+    def _wants_socket(self) -> bool:
+        """Whether this is the request for a WebSocket; the parser then stops behind its head."""
+        upgrades = [value for name, value in self._headers if name.lower() == b"upgrade"]
+        is_get = self._parser.get_method() == b"GET"
+        return is_get and self._parser.should_upgrade() and upgrades[:1] == [b"websocket"]
+
+    def _open_socket(self, rest: bytes) -> None:
+        """Change from HTTP to a WebSocket, unless what the caller asks for answers as HTTP."""
+        received = self._received(b"", keep_alive=False)
+        found = opening(self._site, received)
+        received.stream = isinstance(found, Opening)
+        self._site.journal.add(received)
+        self._site.journal.opened(received)
+        self._current, self._busy = received, True
+        if not isinstance(found, Opening):
+            received.status = found.status
+            self._task = self._loop.create_task(self._perform(found, received))
+            return
+        self._socket = Socket(
+            found.talk,
+            found.before,
+            received,
+            self._site.journal,
+            self._transport,
+            lambda: self._writable,
+        )
+        head = _head(self._url, self._headers)
+        self._task = self._loop.create_task(self._serve(self._socket, head, rest))
+
+    async def _serve(self, socket: Socket, head: bytes, rest: bytes) -> None:
+        try:
+            await socket.run(head + rest)
+        except BaseException:
+            self._transport.abort()
+            raise
 
     def _measure_head(self, size: int) -> None:
         self._header_bytes += size
@@ -291,6 +339,12 @@ class Connection(asyncio.Protocol):
 def _noted(form: Form) -> FormNote:
     """Keep of a form what the journal shows."""
     return FormNote(form.sha256, form.problem, [part.note() for part in form.parts])
+
+
+def _head(url: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
+    """The request for a WebSocket as it came, for the library that reads it again."""
+    lines = [b"GET %b HTTP/1.1" % url, *(b"%b: %b" % header for header in headers)]
+    return b"\r\n".join((*lines, b"", b""))
 
 
 def _decoded(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -42,6 +42,7 @@ class Received(Struct, kw_only=True):
     `disconnected` that the caller left before. `body` is cut off after 1 MiB, `body_length` is not.
     Of a multipart body there is the `form` instead. `displeasure` is what a check found wrong with
     the conversation; `target` is the path with its query as it was sent.
+    `frames` came on a WebSocket, which ended with `close_code`, 0 if nobody said goodbye.
     """
 
     number: int
@@ -125,7 +126,7 @@ class Journal:
     def add(self, received: Received) -> None:
         """Keep a request, and drop the oldest ones beyond the bounds."""
         self._requests.append(received)
-        self._weights[received.number] = 0
+        self._weights.setdefault(received.number, 0)
         self._weigh(received, len(received.body) + _weight(received.form))
 
     def note(self, received: Received, frame: FrameNote) -> None:
@@ -145,7 +146,7 @@ class Journal:
         self._weights[received.number] += size
         self._bytes += size
         while len(self._requests) > REQUESTS_MAX or self._bytes > JOURNAL_BYTES_MAX:
-            self._bytes -= self._weights.pop(self._requests.popleft().number)
+            self._bytes -= self._weights.pop(self._requests.popleft().number, 0)
 
     def opened(self, received: Received) -> None:
         """Count a request whose answer begins."""

@@ -50,7 +50,17 @@ class Close(Struct, frozen=True):
     """Close the connection with FIN, whatever is still owed."""
 
 
-Step = Send | Wait | Head | Repeat | Hang | Reset | Close
+class Goodbye(Struct, frozen=True):
+    """Close a WebSocket with this code; over plain HTTP, the same as `Close`."""
+
+    code: int
+
+
+class Ping(Struct, frozen=True):
+    """Ping the other side of a WebSocket; over plain HTTP, nothing."""
+
+
+Step = Send | Wait | Head | Repeat | Hang | Reset | Close | Goodbye | Ping
 Headers = tuple[tuple[str, str], ...]
 
 

@@ -64,6 +64,10 @@ class Site:
         question = self.responses.recall(understand(received, found, body, self.shelf))
         if found.wire == "bedrock":
             question = replace(question, fault=self._unsigned(received, body))
+        return self.choose(received, question)
+
+    def choose(self, received: Received, question: Question) -> Plan:
+        """Choose the behaviour that answers a question, and let it answer."""
         received.place, received.model = question.place, question.model
         received.stream = question.stream
         if question.model.startswith(RECORDING_MODEL):

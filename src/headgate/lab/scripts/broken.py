@@ -12,6 +12,8 @@ from headgate.lab.plan import (
     JSON_TYPE,
     SSE_TYPE,
     Close,
+    Goodbye,
+    Ping,
     Plan,
     Repeat,
     Reset,
@@ -39,6 +41,17 @@ def cut(question: Question, number: float) -> Plan:
 def cut_fin(question: Question, number: float) -> Plan:
     """Close the connection politely after some bytes, with the rest still owed."""
     return _cut(hello(question, number), int(number), Close())
+
+
+def goodbye(question: Question, number: float) -> Plan:
+    """Say goodbye in the middle of an answer, as only a WebSocket can; else like `cut_fin`."""
+    return _cut(hello(question, number), 0, Goodbye(int(number)))
+
+
+def pings(question: Question, number: float) -> Plan:
+    """Ping before every message."""
+    plan = hello(question, number)
+    return replace(plan, steps=tuple(part for step in plan.steps for part in (Ping(), step)))
 
 
 def _cut(plan: Plan, bytes_sent: int, end: Step) -> Plan:

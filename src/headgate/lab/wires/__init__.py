@@ -9,6 +9,7 @@ from headgate.lab.wires.gemini import GEMINI
 from headgate.lab.wires.ollama import OLLAMA
 from headgate.lab.wires.openai import OPENAI
 from headgate.lab.wires.openai_completions import OPENAI_COMPLETIONS
+from headgate.lab.wires.realtime import REALTIME
 from headgate.lab.wires.responses import RESPONSES
 from headgate.lab.wires.wire import Wire
 
@@ -18,6 +19,7 @@ WIRES: dict[str, Wire] = {
         OPENAI,
         OPENAI_COMPLETIONS,
         RESPONSES,
+        REALTIME,
         ANTHROPIC,
         GEMINI,
         BEDROCK,

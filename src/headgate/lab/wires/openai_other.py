@@ -7,6 +7,9 @@ Source: platform.openai.com/docs/api-reference
 
 from __future__ import annotations
 
+import msgspec
+from msgspec import json
+
 from headgate.lab.plan import Plan, whole
 from headgate.lab.wires import openai
 from headgate.lab.wires.question import Fault, Json, Prompt, Question, whole_number
@@ -51,3 +54,16 @@ def event(data: Json, *, named: bool = False) -> bytes:
     """One SSE event, with its type as the event's name where that API does so."""
     name = f"event: {data['type']}\n".encode() if named else b""
     return name + openai.frame(data)
+
+
+def text_of(error: bytes) -> str:
+    """The message of an error's body, or the body itself where it is in another shape."""
+    try:
+        body = json.decode(error)
+    except msgspec.DecodeError:
+        return error.decode(errors="replace")
+    match body:
+        case {"error": {"message": str(message)}}:
+            return message
+        case _:
+            return error.decode(errors="replace")
