@@ -13,7 +13,7 @@ def test_statuses_are_errors() -> None:
 
 def test_clients_mistakes_are_only_retried_where_upstreams_differ() -> None:
     retried = {kind for kind, rule in RULES.items() if rule.blame is Blame.CLIENT and rule.retry}
-    assert retried == {FailureKind.UPSTREAM_REJECTED}
+    assert retried == {FailureKind.UPSTREAM_REJECTED, FailureKind.LOSS_REFUSED}
 
 
 def test_upstreams_own_status_wins() -> None:

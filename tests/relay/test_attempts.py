@@ -204,9 +204,18 @@ async def test_records_tell_who_was_tried_and_how_long_it_took() -> None:
 
 
 async def test_loss_that_is_refused_is_the_callers_to_mend() -> None:
-    of = key([CLAUDE, B], on_loss=LossPolicy.REFUSE)
+    of = key([CLAUDE], on_loss=LossPolicy.REFUSE)
     asked = call({"model": "gpt", "messages": HELLO, "seed": 7})
     pool = FakePool()
-    with pytest.raises(RelayError, match="cannot carry: seed"):
+    with pytest.raises(RelayError, match="cannot carry: seed") as caught:
         await attempts(of, stages(pool, of), asked).first_answer()
+    assert caught.value.failure.http_status == 400
+    assert caught.value.failure.param == "seed"
     assert pool.asked == []
+
+
+async def test_channel_that_carries_everything_is_asked_instead() -> None:
+    of = key([CLAUDE, B], on_loss=LossPolicy.REFUSE)
+    asked = call({"model": "gpt", "messages": HELLO, "seed": 7})
+    answer = await attempts(of, stages(FakePool(reply()), of), asked).first_answer()
+    assert answer.attempt.offer is B

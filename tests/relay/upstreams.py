@@ -193,6 +193,7 @@ def attempts(of: Key, joined: Stages, asked: Call | None = None) -> Attempts:
     need = need_of(asked, joined.router.outline(of.routes.get(asked.model, ())))
     plan = joined.router.plan(of, need, joined.clock.monotonic_s())
     questioner = Questioner(
+        asked=asked,
         call=asked,
         translation=Translation(asked),
         pool=joined.client,

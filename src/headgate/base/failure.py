@@ -88,7 +88,7 @@ RULES: dict[FailureKind, Rule] = {
     _K.CONTENT_REFUSED: Rule(400, _B.CLIENT, False, "content_policy_violation"),
     _K.CONTEXT_TOO_LONG: Rule(413, _B.CLIENT, False, "context_length_exceeded"),
     _K.CLIENT_GONE: Rule(499, _B.CLIENT, False, "client_closed_request"),
-    _K.LOSS_REFUSED: Rule(400, _B.CLIENT, False, "unsupported_parameter"),
+    _K.LOSS_REFUSED: Rule(400, _B.CLIENT, True, "unsupported_parameter"),
     _K.UPSTREAM_KEY_REFUSED: Rule(401, _B.CREDENTIAL, True, "upstream_key_refused"),
     _K.UPSTREAM_FORBIDDEN: Rule(403, _B.CREDENTIAL, True, "upstream_forbidden"),
     _K.UPSTREAM_REJECTED: Rule(422, _B.CLIENT, True, "upstream_rejected"),

@@ -19,15 +19,18 @@ from headgate.relay.answer import Questioner
 from headgate.relay.attempts import Attempts
 from headgate.relay.call import Call
 from headgate.relay.exchange import Exchange
+from headgate.relay.media import MEDIA, estimated
 from headgate.relay.moderation import check_verdict, moderation_call
 from headgate.relay.need import bounded_prompt, estimated_prompt, need_of
 from headgate.relay.operations import PLAIN
-from headgate.relay.proofs import OwnProofs
+from headgate.relay.pins import Pin, pinned_plan
+from headgate.relay.remembering import Memory
 from headgate.relay.stages import Stages
 from headgate.relay.upstream_body import Translation
 from headgate.routing.plan import Plan
 from headgate.settlement.ledger import Hold
 from headgate.settlement.usage_record import Outcome, UsageRecord, UsageSource
+from headgate.snapshot.facts import Key
 from headgate.snapshot.price import cost_of
 
 
@@ -86,19 +89,31 @@ class Journey:
     async def open(self) -> Exchange:
         """Plan, and try until an upstream answers. Errors: RelayError."""
         call = self.call
-        self._attempts, plan = self._attempts_of(call)
+        call, pin = self._memory().resumed(call)
+        self._attempts, plan = self._attempts_of(call, pin)
         self._exchange = Exchange(
             call, self._granted(), self._attempts, DIALECTS[call.dialect], self.settle
         )
         await self._exchange.open(_keepalive_s(call, plan))
         return self._exchange
 
-    def _attempts_of(self, call: Call) -> tuple[Attempts, Plan]:
+    def _memory(self) -> Memory:
+        stages = self._stages
+        return Memory(self._granted().key.key_id, stages.stores, stages.clock)
+
+    def _plan(self, call: Call, key: Key, pin: Pin | None) -> Plan:
+        router = self._stages.router
+        outline = router.outline(key.routes.get(call.model, ()))
+        if pin is not None:
+            return pinned_plan(outline, pin)
+        return router.plan(key, need_of(call, outline), self._stages.clock.monotonic_s())
+
+    def _attempts_of(self, call: Call, pin: Pin | None = None) -> tuple[Attempts, Plan]:
         key, stages = self._granted().key, self._stages
-        outline = stages.router.outline(key.routes.get(call.model, ()))
-        plan = stages.router.plan(key, need_of(call, outline), stages.clock.monotonic_s())
+        plan = self._plan(call, key, pin)
         questioner = Questioner(
             call=call,
+            asked=self.call,
             translation=Translation(call),
             pool=stages.client,
             settings=self._facts.settings,
@@ -107,10 +122,10 @@ class Journey:
                 reply_id=call.request_id,
                 created=int(stages.clock.wall_s()),
                 include_usage=call.include_usage,
-                fields=call.fields,
+                fields=self.call.fields,
             ),
             policy=key.on_loss,
-            proofs=OwnProofs(stages.proofs, key.key_id, stages.clock),
+            memory=self._memory(),
         )
         return Attempts(questioner, key, plan, stages), plan
 
@@ -150,6 +165,9 @@ class Journey:
             return usage, "reported"
         # A reply that was cut short has told the beginning of its usage at most (Anthropic).
         told = usage or Usage(input=estimated_prompt(self.call))
+        if self.call.operation in MEDIA:
+            told = usage or estimated(self.call, told.input, exchange.answer.lane)
+            return told, "estimated"
         output = exchange.frames_out or len(exchange.whole or b"") // 4
         if self.call.operation in PLAIN:  # vectors and verdicts are not written in tokens
             output = 0

@@ -25,12 +25,11 @@ from headgate.ir.collect import Collector, collect, replay
 from headgate.ir.custom_tools import CustomCalls
 from headgate.ir.events import Ended, Event, Failed, Started
 from headgate.ir.reply import Reply
-from headgate.ir.request import Part
 from headgate.ir.usage import Usage
 from headgate.relay.renaming import Renaming
 
-# What a finished reply of a dialect said and proved: (dialect, parts).
-Remember = Callable[[str, Sequence[Part]], None]
+# Takes a translated reply when it is whole.
+Remember = Callable[[Reply], None]
 
 
 class StreamLane(Protocol):
@@ -152,7 +151,6 @@ class Translated:
         self._frames = upstream.frame_decoder()
         self._decoder: StreamDecoder = upstream.stream_decoder()
         self._custom = CustomCalls(custom_tools) if custom_tools else None
-        self._origin = upstream.name
         self._remember = remember
         self._collector = Collector() if remember is not None else None
         self._encoder: StreamEncoder = caller.stream_encoder(context)
@@ -201,18 +199,18 @@ class Translated:
                 event = msgspec.structs.replace(event, model=self._model)
         elif isinstance(event, Failed):
             self.failure = event.failure
-        if self._collector is not None and self.failure is None:
-            self._collect(self._collector, event)
-        if self._custom is not None:
-            return b"".join(map(self._encoder.feed, self._custom.feed(event)))
-        return self._encoder.feed(event)
+        if self._custom is None and self._collector is None:
+            return self._encoder.feed(event)
+        events = (event,) if self._custom is None else self._custom.feed(event)
+        return b"".join(map(self._collected, events))
 
-    def _collect(self, collector: Collector, event: Event) -> None:
-        collector.feed(event)
-        if isinstance(event, Ended) and self._remember is not None:
-            choices = collector.reply().choices
-            if choices:
-                self._remember(self._origin, choices[0].parts)
+    def _collected(self, event: Event) -> bytes:
+        """Write an event, and keep it for the whole reply."""
+        if self._collector is not None and not isinstance(event, Failed):
+            self._collector.feed(event)
+            if isinstance(event, Ended) and self._remember is not None:
+                self._remember(self._collector.reply())
+        return self._encoder.feed(event)
 
 
 def written(reply: Reply, caller: Dialect, context: ReplyContext, *, stream: bool) -> bytes:

@@ -17,7 +17,6 @@ from collections.abc import Iterator, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from headgate.base.clock import Clock
 from headgate.ir.request import ChatRequest, Part, Signature, Text, Thinking, ToolCall, Turn
 from headgate.relay.bounded import Bounded
 
@@ -69,22 +68,6 @@ class Proofs:
             if kept is not None:
                 turns[start:end] = _with_proofs(group, kept)
         return replace(request, turns=tuple(turns))
-
-
-class OwnProofs(msgspec.Struct, frozen=True):
-    """The proofs of one key."""
-
-    proofs: Proofs
-    owner: str
-    clock: Clock
-
-    def remember(self, origin: str, parts: Sequence[Part]) -> None:
-        """Keep what a reply proved."""
-        self.proofs.remember(self.owner, origin, parts, self.clock.monotonic_s())
-
-    def restored(self, origin: str, request: ChatRequest) -> ChatRequest:
-        """Put back what the caller's turns lack."""
-        return self.proofs.restored(self.owner, origin, request, self.clock.monotonic_s())
 
 
 def _is_of(signature: Signature | None, origin: str) -> bool:

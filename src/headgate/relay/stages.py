@@ -8,7 +8,7 @@ import msgspec
 
 from headgate.admission.admit import Gate
 from headgate.base.clock import Clock
-from headgate.relay.proofs import Proofs
+from headgate.relay.remembering import Stores
 from headgate.routing.credentials import CredentialPool
 from headgate.routing.health import Health
 from headgate.routing.plan import Router
@@ -30,4 +30,4 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     credentials: CredentialPool
     client: ClientPool
     sink: UsageSink
-    proofs: Proofs = msgspec.field(default_factory=Proofs)
+    stores: Stores = msgspec.field(default_factory=Stores)
