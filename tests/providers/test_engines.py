@@ -59,5 +59,13 @@ def test_every_engine_has_a_row_even_without_a_url() -> None:
     assert all(provider_for(engine, "") for engine in ENGINES)
 
 
+@pytest.mark.parametrize("engine", ["dalle", "tts", "whisper"])
+def test_engines_of_one_task_have_rows_of_their_own_but_not_on_azure(engine: str) -> None:
+    for base_url in ("", "https://api.openai.com/v1", "https://h/v1/audio/speech"):
+        assert provider_for(engine, base_url).name == engine
+    assert provider_for(engine, "https://x.openai.azure.com").name == "azure"
+    assert provider_for(engine, "https://x.openai.azure.com/openai/v1").name == "azure-v1"
+
+
 def test_cohere_on_another_host_is_taken_for_openai_compatible() -> None:
     assert provider_for("cohere", "https://proxy.test/v1").name == "openai-compatible"

@@ -18,8 +18,26 @@ def urls(base_url: str, engine: str = "") -> dict[str, str]:
     return texts
 
 
+IMAGES = {
+    "images": "/images/generations",
+    "image_edits": "/images/edits",
+    "image_variations": "/images/variations",
+}
+SPEECH = {"speech": "/audio/speech"}
+TRANSCRIPTS = {
+    "transcriptions": "/audio/transcriptions",
+    "translations": "/audio/translations",
+}
+MEDIA = IMAGES | SPEECH | TRANSCRIPTS
+
+
+def below(root: str, paths: dict[str, str]) -> dict[str, str]:
+    """Put paths behind a root."""
+    return {operation: root + path for operation, path in paths.items()}
+
+
 def test_siblings_are_built_beside_a_complete_url() -> None:
-    assert urls("https://h/v1/chat/completions") == {
+    assert urls("https://h/v1/chat/completions") == below("https://h/v1", MEDIA) | {
         "chat": "https://h/v1/chat/completions",
         "completions": "https://h/v1/completions",
         "embeddings": "https://h/v1/embeddings",
@@ -89,7 +107,7 @@ def test_an_openai_engine_on_a_messages_url_goes_to_its_sibling() -> None:
 
 
 def test_a_responses_upstream_has_its_siblings_too() -> None:
-    assert urls("https://h/v1/responses") == {
+    assert urls("https://h/v1/responses") == below("https://h/v1", MEDIA) | {
         "chat": "https://h/v1/responses",
         "responses": "https://h/v1/responses",
         "count_tokens": "https://h/v1/responses/input_tokens",
@@ -98,6 +116,47 @@ def test_a_responses_upstream_has_its_siblings_too() -> None:
         "moderations": "https://h/v1/moderations",
         "models": "https://h/v1/models",
     }
+
+
+@pytest.mark.parametrize(
+    ("engine", "paths"), [("dalle", IMAGES), ("tts", SPEECH), ("whisper", TRANSCRIPTS)]
+)
+@pytest.mark.parametrize(
+    ("base_url", "root"),
+    [
+        ("https://h/v1", "https://h/v1"),
+        ("https://h/v1/", "https://h/v1"),
+        ("https://h/v1/chat/completions", "https://h/v1"),
+        ("https://h/v1/images/generations", "https://h/v1"),
+        ("https://h/v1/images/edits", "https://h/v1"),
+        ("https://h/v1/images/variations", "https://h/v1"),
+        ("https://h/v1/audio/speech", "https://h/v1"),
+        ("https://h/openai/v1/audio/transcriptions", "https://h/openai/v1"),
+        ("https://h/v1/audio/translations", "https://h/v1"),
+        ("https://api.openai.com", "https://api.openai.com/v1"),
+    ],
+)
+def test_engines_of_one_task_take_every_form_of_url(
+    engine: str, paths: dict[str, str], base_url: str, root: str
+) -> None:
+    assert urls(base_url, engine) == below(root, paths | {"models": "/models"})
+
+
+def test_azure_asks_for_images_and_audio_of_a_deployment() -> None:
+    found = urls("https://x.openai.azure.com/")
+    root = "https://x.openai.azure.com/openai/deployments/{model}"
+    asked = {operation: url.partition("?")[0] for operation, url in found.items()}
+    wanted = below(root, {name: path for name, path in MEDIA.items() if name != "image_variations"})
+    assert asked.items() >= wanted.items()
+    assert "image_variations" not in asked
+    assert found["speech"].endswith("/audio/speech?api-version=2025-01-01-preview")
+
+
+def test_vendors_without_an_endpoint_are_not_asked_for_it() -> None:
+    assert urls("https://openrouter.ai/api/v1")["images"] == "https://openrouter.ai/api/v1/images"
+    assert "speech" not in urls("https://openrouter.ai/api/v1")
+    assert urls("https://api.x.ai/v1").keys() >= {"images", "image_edits"}
+    assert not urls("https://api.x.ai/v1").keys() & {"speech", "transcriptions", "translations"}
 
 
 def test_operation_may_have_a_form_of_its_own() -> None:
@@ -112,6 +171,8 @@ def test_operations_beside_chat_speak_the_vendors_family() -> None:
     assert gemini[Operation.EMBEDDINGS][0].dialect == "gemini"
     openai = endpoints_of(CATALOG["openai"], "https://h/v1")
     assert openai[Operation.MODERATIONS][0].dialect == "openai_chat"
+    responses = endpoints_of(CATALOG["openai-responses"], "https://h/v1")
+    assert responses[Operation.SPEECH][0].dialect == "openai_chat"
 
 
 @pytest.mark.parametrize(

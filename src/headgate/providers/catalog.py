@@ -10,13 +10,25 @@ from headgate.providers import roots
 from headgate.providers.provider import Auth, Operation, Provider
 from headgate.providers.quirks import databricks_thinking, without_penalties
 
-_OPENAI_PATHS = {
+_CHAT_PATHS = {
     "openai_chat": "/chat/completions",
     Operation.COMPLETIONS: "/completions",
     Operation.EMBEDDINGS: "/embeddings",
     Operation.MODERATIONS: "/moderations",
     Operation.MODELS: "/models",
 }
+_IMAGE_PATHS = {
+    Operation.IMAGES: "/images/generations",
+    Operation.IMAGE_EDITS: "/images/edits",
+    Operation.IMAGE_VARIATIONS: "/images/variations",
+}
+_SPEECH_PATHS = {Operation.SPEECH: "/audio/speech"}
+_TRANSCRIPT_PATHS = {
+    Operation.TRANSCRIPTIONS: "/audio/transcriptions",
+    Operation.TRANSLATIONS: "/audio/translations",
+}
+_MEDIA_PATHS = _IMAGE_PATHS | _SPEECH_PATHS | _TRANSCRIPT_PATHS
+_OPENAI_PATHS = _CHAT_PATHS | _MEDIA_PATHS
 # OpenAI's own API, and those who follow it closely: the Responses API too.
 _RESPONSES_PATHS = {
     "openai_responses": "/responses",
@@ -25,7 +37,8 @@ _RESPONSES_PATHS = {
 }
 # The other operations of a row whose chat is the Responses API alone.
 _OPENAI_FORMS: dict[str, str] = dict.fromkeys(
-    (Operation.EMBEDDINGS, Operation.MODERATIONS, Operation.RESPONSES), "openai_chat"
+    (Operation.EMBEDDINGS, Operation.MODERATIONS, Operation.RESPONSES, *_MEDIA_PATHS),
+    "openai_chat",
 )
 _RESPONSES_FORMS: dict[str, str] = {Operation.COUNT_TOKENS: "openai_responses"}
 _GEMINI_PATHS = {
@@ -61,14 +74,18 @@ _ROWS = (
         name="openrouter",
         base_url="https://openrouter.ai/api/v1",
         chat_dialects=("openai_chat", "openai_responses", "anthropic"),
-        paths=_OPENAI_PATHS | {"openai_responses": "/responses", "anthropic": "/messages"},
+        paths=_CHAT_PATHS
+        | {"openai_responses": "/responses", "anthropic": "/messages"}
+        | {Operation.IMAGES: "/images", Operation.TRANSCRIPTIONS: "/audio/transcriptions"},
         docs="https://openrouter.ai/docs/api-reference",
     ),
     Provider(
         name="xai",
         base_url="https://api.x.ai/v1",
         chat_dialects=("openai_chat", "openai_responses"),
-        paths=_OPENAI_PATHS | {"openai_responses": "/responses"},
+        paths=_CHAT_PATHS
+        | {"openai_responses": "/responses"}
+        | {path: _IMAGE_PATHS[path] for path in (Operation.IMAGES, Operation.IMAGE_EDITS)},
         quirks=(without_penalties,),
         docs="https://docs.x.ai/docs/api-reference",
     ),
@@ -130,6 +147,11 @@ _ROWS = (
             "openai_chat": f"{_AZURE_DEPLOYMENT}/chat/completions",
             Operation.COMPLETIONS: f"{_AZURE_DEPLOYMENT}/completions",
             Operation.EMBEDDINGS: f"{_AZURE_DEPLOYMENT}/embeddings",
+        }
+        | {
+            operation: _AZURE_DEPLOYMENT + path
+            for operation, path in _MEDIA_PATHS.items()
+            if operation is not Operation.IMAGE_VARIATIONS  # which Azure never had
         },
         root=roots.azure,
         docs="https://learn.microsoft.com/en-us/azure/ai-services/openai/reference",
@@ -210,7 +232,26 @@ _ROWS = (
         name="doubao-translate", chat_dialects=(), missing=f"Doubao's translation API {_LATER}"
     ),
     Provider(name="search", chat_dialects=(), missing=f"web search {_LATER}"),
-    Provider(name="media", chat_dialects=(), missing=f"images, audio and video {_LATER}"),
+    # uni-api's engines for one task each, on whichever host the URL names.
+    Provider(
+        name="dalle",
+        base_url="https://api.openai.com/v1",
+        chat_dialects=(),
+        paths=_IMAGE_PATHS | {Operation.MODELS: "/models"},
+    ),
+    Provider(
+        name="tts",
+        base_url="https://api.openai.com/v1",
+        chat_dialects=(),
+        paths=_SPEECH_PATHS | {Operation.MODELS: "/models"},
+    ),
+    Provider(
+        name="whisper",
+        base_url="https://api.openai.com/v1",
+        chat_dialects=(),
+        paths=_TRANSCRIPT_PATHS | {Operation.MODELS: "/models"},
+    ),
+    Provider(name="media", chat_dialects=(), missing=f"video {_LATER}"),
 )
 
 CATALOG = {row.name: row for row in _ROWS}

@@ -37,14 +37,13 @@ _ROW_OF_ENGINE = {
     CODEX: "codex",
     DOUBAO: "doubao-translate",
     SEARCH: "search",
-    "dalle": "media",
-    "tts": "media",
-    "whisper": "media",
     "content-generation": "media",
 }
+# Engines of one task, which speak OpenAI's wire wherever they are.
+_TASK_ENGINES = frozenset({"dalle", "tts", "whisper"})
 # Engines that are the OpenAI wire; `o1` is of 2024, the last two are named by their operation.
 _OPENAI_ENGINES = frozenset({GPT, "openai", "openrouter", "o1", "embedding", "moderation"})
-ENGINES = frozenset(_ROW_OF_ENGINE) | _OPENAI_ENGINES | {GEMINI, AZURE, COHERE}
+ENGINES = frozenset(_ROW_OF_ENGINE) | _OPENAI_ENGINES | _TASK_ENGINES | {GEMINI, AZURE, COHERE}
 
 _OPENAI_HOSTS = {
     "api.openai.com": "openai",
@@ -87,6 +86,8 @@ def provider_for(engine: str, base_url: str) -> Provider:
     host, path = (parts.hostname or "").lower(), parts.path.rstrip("/").lower()
     if engine in _ROW_OF_ENGINE:
         return CATALOG[_ROW_OF_ENGINE[engine]]
+    if engine in _TASK_ENGINES:
+        return CATALOG[_azure_row(path) if host.endswith("azure.com") else engine]
     if engine == GEMINI:
         return CATALOG["gemini" if host in {"", _GEMINI_HOST} else "gemini-compatible"]
     if engine == AZURE:

@@ -17,6 +17,7 @@ AZURE_MODELS_API_VERSION = "2024-05-01-preview"
 # What a complete URL may end with, longest first, so that no suffix hides a longer one.
 _ENDPOINTS = (
     "/images/generations",
+    "/images/variations",
     "/audio/transcriptions",
     "/audio/translations",
     "/responses/compact",
