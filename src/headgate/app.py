@@ -29,10 +29,12 @@ from headgate.edge.front_doors import (
 from headgate.edge.health import health_routes
 from headgate.edge.limits import Limits
 from headgate.edge.models_endpoint import ModelsEndpoint
+from headgate.edge.realtime import RealtimeEndpoint
 from headgate.edge.relay_endpoint import RelayEndpoint
 from headgate.edge.routes import Route
 from headgate.edge.server import CannotListen, Server, ServerSettings, serve
 from headgate.edge.site import Site
+from headgate.edge.upgrade import upgrade_required
 from headgate.lab.server import LabSettings, start_lab
 from headgate.providers.provider import Operation
 from headgate.relay.stages import Stages
@@ -225,7 +227,12 @@ def stages_of(
 
 def routes_of(stages: Stages) -> list[Route]:
     """What callers can ask for."""
-    return [*_chat_routes(stages), *_gemini_routes(stages), *_models_routes(stages)]
+    return [
+        *_chat_routes(stages),
+        *_gemini_routes(stages),
+        *_models_routes(stages),
+        *_socket_routes(stages),
+    ]
 
 
 # Where OpenAI's and Anthropic's operations are asked for: as documented; without /v1, and with it
@@ -285,6 +292,16 @@ def _models_routes(stages: Stages) -> list[Route]:
     return [
         Route(methods=("GET",), path=path, handler=models, dialect=dialect)
         for path, dialect in table
+    ]
+
+
+def _socket_routes(stages: Stages) -> list[Route]:
+    """What is spoken over WebSocket, at Azure's addresses as well."""
+    realtime = RealtimeEndpoint(stages)
+    return [
+        Route(methods=("GET",), path=root + path, handler=upgrade_required, websocket=endpoint)
+        for path, endpoint in (("/realtime", realtime),)
+        for root in (*_ROOTS, "/openai", "/openai/v1")
     ]
 
 

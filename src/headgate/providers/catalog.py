@@ -41,6 +41,8 @@ _OPENAI_FORMS: dict[str, str] = dict.fromkeys(
     "openai_chat",
 )
 _RESPONSES_FORMS: dict[str, str] = {Operation.COUNT_TOKENS: "openai_responses"}
+# A WebSocket: the model is in the query.
+_REALTIME_PATHS = {Operation.REALTIME: "/realtime?model={model}"}
 _GEMINI_PATHS = {
     "gemini": "/models/{model}:generateContent",
     Operation.COUNT_TOKENS: "/models/{model}:countTokens",
@@ -56,12 +58,12 @@ _ROWS = (
         name="openai",
         base_url="https://api.openai.com/v1",
         chat_dialects=("openai_chat", "openai_responses"),
-        paths=_OPENAI_PATHS | _RESPONSES_PATHS,
+        paths=_OPENAI_PATHS | _RESPONSES_PATHS | _REALTIME_PATHS,
         forms=_RESPONSES_FORMS,
         traits=frozenset({CUSTOM_TOOLS}),
         docs="https://platform.openai.com/docs/api-reference",
     ),
-    Provider(name="openai-compatible", paths=_OPENAI_PATHS),
+    Provider(name="openai-compatible", paths=_OPENAI_PATHS | _REALTIME_PATHS),
     Provider(
         name="openai-responses",
         chat_dialects=("openai_responses",),
@@ -83,7 +85,8 @@ _ROWS = (
         name="xai",
         base_url="https://api.x.ai/v1",
         chat_dialects=("openai_chat", "openai_responses"),
-        paths=_CHAT_PATHS
+        paths=_REALTIME_PATHS
+        | _CHAT_PATHS
         | {"openai_responses": "/responses"}
         | {path: _IMAGE_PATHS[path] for path in (Operation.IMAGES, Operation.IMAGE_EDITS)},
         quirks=(without_penalties,),
@@ -147,6 +150,7 @@ _ROWS = (
             "openai_chat": f"{_AZURE_DEPLOYMENT}/chat/completions",
             Operation.COMPLETIONS: f"{_AZURE_DEPLOYMENT}/completions",
             Operation.EMBEDDINGS: f"{_AZURE_DEPLOYMENT}/embeddings",
+            Operation.REALTIME: "/openai/realtime?deployment={model}",
         }
         | {
             operation: _AZURE_DEPLOYMENT + path
@@ -167,7 +171,7 @@ _ROWS = (
         name="azure-v1",
         auth=Auth.API_KEY,
         chat_dialects=("openai_chat", "openai_responses"),
-        paths=_OPENAI_PATHS | _RESPONSES_PATHS,
+        paths=_OPENAI_PATHS | _RESPONSES_PATHS | _REALTIME_PATHS,
         forms=_RESPONSES_FORMS,
         traits=frozenset({CUSTOM_TOOLS}),
         docs="https://learn.microsoft.com/en-us/azure/ai-services/openai/api-version-lifecycle",

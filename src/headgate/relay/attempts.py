@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 
 from headgate.base.failure import Blame, Failure, FailureKind, RelayError
 from headgate.base.secrets import mask
-from headgate.relay.answer import Answer, Questioner
+from headgate.relay.answer import Answer
+from headgate.relay.call import Call
 from headgate.relay.stages import Stages
 from headgate.relay.timeouts import timeouts_for
 from headgate.routing.failover import EXHAUSTED, Attempt, Failover
 from headgate.routing.plan import Plan
 from headgate.settlement.usage_record import AttemptRecord
-from headgate.snapshot.facts import Key, Timeouts
+from headgate.snapshot.facts import Key, Settings, Timeouts
 
 _LONGEST_REASON = 300
+
+
+class Asker(Protocol):
+    """Who makes one attempt after the other."""
+
+    @property
+    def call(self) -> Call:
+        """What the caller asked."""
+
+    @property
+    def settings(self) -> Settings:
+        """What holds for every request."""
+
+    async def ask(self, attempt: Attempt, timeouts: Timeouts, now_s: float) -> Answer:
+        """Make one attempt. Errors: RelayError with the failure; nothing is left open then."""
 
 
 class Attempts:
     """The tries of one request."""
 
-    def __init__(self, questioner: Questioner, key: Key, plan: Plan, stages: Stages) -> None:
+    def __init__(self, questioner: Asker, key: Key, plan: Plan, stages: Stages) -> None:
         self.records: list[AttemptRecord] = []
         self._questioner = questioner
         self._key = key

@@ -94,6 +94,13 @@ class WebSocket:
         self._look_after_reading()
         return message
 
+    def take_unread(self) -> list[Message]:
+        """Take all that has come and nobody has read."""
+        messages = list(self._unread)
+        self._unread.clear()
+        self._unread_bytes = 0
+        return messages
+
     def send(self, data: bytes, *, is_text: bool = True) -> None:
         """Send a message; to a peer that is gone it goes nowhere."""
         protocol = self._protocol

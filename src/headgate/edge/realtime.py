@@ -1,0 +1,240 @@
+"""`GET /v1/realtime` as a WebSocket: relayed both ways, within bounds, until one side ends it.
+
+Source: platform.openai.com/docs/guides/realtime-websocket; Azure's form of the address:
+learn.microsoft.com/azure/ai-foundry/openai/how-to/realtime-audio-websockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+
+from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.edge.caller_key import caller_key
+from headgate.edge.relay_endpoint import rate_limit_headers
+from headgate.edge.request import Request
+from headgate.edge.responder import Responder
+from headgate.edge.upgrade import Handshake
+from headgate.providers.provider import Operation
+from headgate.relay.call import Call
+from headgate.relay.realtime import RealtimeSession, realtime
+from headgate.relay.realtime_events import error_event
+from headgate.relay.stages import Stages
+from headgate.settlement.usage_record import Outcome
+from headgate.upstream.websocket import (
+    CUT,
+    FAILED,
+    GOING_AWAY,
+    NORMAL,
+    REFUSED,
+    RESTARTING,
+    Message,
+    SocketBounds,
+    WebSocket,
+    sendable,
+)
+
+PATH = "/v1/realtime"
+_SUBPROTOCOL = "realtime"
+_BETA = "openai-beta."  # a subprotocol that stands for a header
+_LONGEST_MODEL = 1000
+_MODEL = ("model", "deployment")
+_KNOWN = frozenset({*_MODEL, "key", "api-key", "api-version"})
+_PASSED_ON = frozenset({"intent"})  # a session for transcripts alone
+_MOST_TOLD = 2000
+
+
+class SessionBounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a session may be; seconds. The vendor's own end comes after an hour."""
+
+    session_s: float = 3600.0
+    idle_s: float = 900.0  # without a message in either direction
+    socket: SocketBounds = SocketBounds()
+
+
+class _End(NamedTuple):
+    """How a session ends: the code for either side, and what the caller is told before."""
+
+    code: int
+    reason: str = ""
+    outcome: Outcome = "done"
+    failure: Failure | None = None
+
+
+class RealtimeEndpoint:
+    """Serves Realtime sessions."""
+
+    def __init__(self, stages: Stages, bounds: SessionBounds | None = None) -> None:
+        self._stages = stages
+        self._bounds = bounds or SessionBounds()
+
+    async def __call__(self, request: Request, responder: Responder) -> None:
+        """Answer one handshake, and relay until the session ends."""
+        bounds = self._bounds
+        shake = Handshake(request, bounds.socket, (_SUBPROTOCOL,))
+        call, query, lost = _asked(request)
+        secret = caller_key(request)
+        async with realtime(secret, call, self._stages, bounds.socket, query) as session:
+            allowance = session.grant.allowance
+            told = rate_limit_headers(allowance) if allowance is not None else []
+            if lost:
+                told.append((b"x-headgate-loss", ", ".join(lost).encode()[:_MOST_TOLD]))
+            socket = shake.accept(responder, told)
+            try:
+                await _Conversation(session, socket, bounds).run()
+            finally:
+                responder.leave()
+
+
+def _asked(request: Request) -> tuple[Call, str, list[str]]:
+    """Read a handshake: the call, the query for the upstream, and what cannot be carried.
+
+    Errors: RelayError INVALID_REQUEST without a model.
+    """
+    query = dict(parse_qsl(request.query))
+    model = next((query[name] for name in _MODEL if query.get(name)), "")
+    if not 0 < len(model) <= _LONGEST_MODEL:
+        raise RelayError(
+            Failure(
+                kind=FailureKind.INVALID_REQUEST,
+                message="Name the model: /v1/realtime?model=... (or ?deployment=..., as Azure).",
+                param="model",
+            )
+        )
+    call = Call(
+        request_id=request.request_id,
+        operation=Operation.REALTIME,
+        dialect="openai_chat",
+        path=PATH,
+        model=model,
+        fields={},
+        body=b"",
+        headers=[*request.headers, *_beta(request)],
+        received_s=request.received_s,
+        client_ip=request.client_ip,
+        stream=True,
+    )
+    passed_on = urlencode({name: query[name] for name in query if name in _PASSED_ON})
+    unknown = sorted(query.keys() - _KNOWN - _PASSED_ON)
+    return call, passed_on, [f"query.{name}" for name in unknown if name.isascii()]
+
+
+def _beta(request: Request) -> list[tuple[bytes, bytes]]:
+    """What a browser says in a subprotocol because it cannot set the header."""
+    offered = (request.header(b"sec-websocket-protocol") or b"").decode("latin-1")
+    betas = [
+        name.strip().removeprefix(_BETA).replace("-v", "=v")
+        for name in offered.split(",")
+        if name.strip().startswith(_BETA)
+    ]
+    return [(b"openai-beta", ",".join(betas).encode("latin-1"))] if betas else []
+
+
+class _Conversation:
+    """The two directions of one session, and its clock."""
+
+    def __init__(self, session: RealtimeSession, caller: WebSocket, bounds: SessionBounds) -> None:
+        self._session = session
+        self._caller = caller
+        self._upstream = session.upstream
+        self._bounds = bounds
+        self._loop = asyncio.get_running_loop()
+        self._active_s = self._loop.time()
+
+    async def run(self) -> None:
+        """Relay until one side leaves, a bound passes, or the server stops."""
+        end = _End(RESTARTING, "the gateway is stopping", "interrupted")
+        try:
+            end = await self._first_of(self._down(), self._up(), self._gone(), self._due())
+        finally:
+            session = self._session
+            session.outcome, session.failure = end.outcome, end.failure
+            session.goodbye = (sendable(end.code), end.reason)
+            if end.failure is not None:
+                self._caller.send(error_event(end.failure, session.call.request_id))
+            await self._caller.close(end.code, end.reason)
+
+    async def _first_of(self, *ways: Coroutine[Any, Any, _End]) -> _End:
+        tasks = [asyncio.ensure_future(way) for way in ways]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            return next(task.result() for task in tasks if task.done())
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    async def _up(self) -> _End:
+        """From the caller to the upstream."""
+        caller, upstream, session = self._caller, self._upstream, self._session
+        while (message := await caller.receive()) is not None:
+            self._active_s = self._loop.time()
+            try:
+                data = session.outgoing(message)
+            except RelayError as error:
+                caller.send(error_event(error.failure, session.call.request_id))
+                await caller.drain()
+                continue
+            upstream.send(data, is_text=message.is_text)
+            await upstream.drain()
+        return await self._gone()
+
+    async def _down(self) -> _End:
+        """From the upstream to the caller."""
+        session, upstream = self._session, self._upstream
+        message: Message | None = session.opening
+        while message is not None:
+            self._active_s = self._loop.time()
+            data = await session.incoming(message)
+            self._caller.send(data, is_text=message.is_text)
+            await self._caller.drain()
+            if session.exhausted is not None:
+                return _End(REFUSED, session.exhausted.rule.code, "done", session.exhausted)
+            message = await upstream.receive()
+        if upstream.close_code == CUT:
+            return _End(FAILED, "the upstream is gone", "interrupted", _broken_off())
+        return _End(sendable(upstream.close_code), upstream.close_reason)
+
+    async def _gone(self) -> _End:
+        """The caller left: in order, or just so."""
+        caller = self._caller
+        await caller.over.wait()
+        if caller.close_code == CUT:
+            return _End(GOING_AWAY, "", "client_gone")
+        return _End(sendable(caller.close_code), caller.close_reason)
+
+    async def _due(self) -> _End:
+        """A bound passes, or the server wants to stop and no response is under way."""
+        bounds, loop = self._bounds, self._loop
+        ends_s = loop.time() + bounds.session_s
+        while not self._caller.draining.is_set():
+            now_s = loop.time()
+            idle_ends_s = self._active_s + bounds.idle_s
+            if now_s >= ends_s:
+                return _End(GOING_AWAY, "session_expired", "done", _expired(bounds.session_s))
+            if now_s >= idle_ends_s:
+                return _End(NORMAL, f"nothing was said for {bounds.idle_s:g} s")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(ends_s, idle_ends_s) - now_s):
+                    await self._caller.draining.wait()
+        await self._session.quiet.wait()
+        return _End(RESTARTING, "the gateway is stopping")
+
+
+def _broken_off() -> Failure:
+    return Failure(
+        kind=FailureKind.UPSTREAM_INTERRUPTED, message="The upstream broke the session off."
+    )
+
+
+def _expired(bound_s: float) -> Failure:
+    return Failure(
+        kind=FailureKind.INVALID_REQUEST,
+        message=f"The session has reached its longest duration of {bound_s / 60:g} minutes.",
+        code="session_expired",
+    )
