@@ -10,8 +10,9 @@ from headgate.lab.wires import seals
 from headgate.lab.wires.question import Json, mapping, whole_number
 
 THOUGHTS = ("thinking", "redacted_thinking")
-# The lab's own thinking says that a redacted block follows it.
+# The lab's own thinking says that a redacted block follows it, and that says what it follows.
 PRIVATELY = "partly in private"
+FOLLOWING = "What follows the thinking of"
 BUDGET_MIN = 1024
 NOT_FIRST = (
     "messages.{}.content.0.type: Expected `thinking` or `redacted_thinking`, but found `{}`."
@@ -84,9 +85,12 @@ def _check_block(turn: Turn, index: int, block: Json) -> None:
 
 
 def _check_complete(last: Turn) -> None:
-    """Raise where a redacted block of the latest message has been left out."""
-    kinds = [block.get("type") for block in last.blocks]
+    """Raise where one of two blocks of the latest message has been left out."""
+    kinds = ["", *(block.get("type") for block in last.blocks), ""]
     for index, block in enumerate(last.blocks):
-        wanted = block.get("type") == "thinking" and PRIVATELY in str(block.get("thinking"))
-        if wanted and kinds[index + 1 : index + 2] != ["redacted_thinking"]:
+        before, after = kinds[index], kinds[index + 2]
+        hidden = seals.opened(seals.CLAUDE, block.get("data")) or ""
+        if (PRIVATELY in str(block.get("thinking")) and after != "redacted_thinking") or (
+            FOLLOWING in hidden and before != "thinking"
+        ):
             raise DispleasedError(MODIFIED.format(last.index, index))

@@ -12,7 +12,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from headgate.lab.checks import examine
-from headgate.lab.checks.claude import PRIVATELY, thinks
+from headgate.lab.checks.claude import FOLLOWING, PRIVATELY, thinks
 from headgate.lab.checks.finding import Finding
 from headgate.lab.plan import Plan
 from headgate.lab.scripts.answers import arguments, greeting, plain, plan_for, refuse, say
@@ -59,7 +59,7 @@ def _spoken(question: Question, finding: Finding, *, sealed: bool, call: Call | 
         thinking, private = "", False
     text = "" if call is not None else _told(question, finding.results)
     answer = say(question, text, thinking=thinking, calls=(call,) if call is not None else ())
-    redacted = f"What nobody may read about turn {turn}." if private else ""
+    redacted = f"{FOLLOWING} turn {turn}." if private else ""
     plan = plan_for(question, replace(answer, sealed=sealed, redacted=redacted))
     return replace(plan, bypassed=finding.bypassed)
 
