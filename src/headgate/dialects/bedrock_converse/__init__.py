@@ -18,6 +18,7 @@ __all__ = ["BEDROCK_CONVERSE"]
 
 BEDROCK_CONVERSE = Wire(
     name=NAME,
+    signs=True,
     stream_type=b"application/vnd.amazon.eventstream",
     encode_request=encode_request,
     decode_reply=decode_reply,
