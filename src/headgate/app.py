@@ -28,6 +28,7 @@ from headgate.edge.front_doors import (
 )
 from headgate.edge.health import health_routes
 from headgate.edge.limits import Limits
+from headgate.edge.media_endpoint import media_routes
 from headgate.edge.models_endpoint import ModelsEndpoint
 from headgate.edge.realtime import RealtimeEndpoint
 from headgate.edge.relay_endpoint import RelayEndpoint
@@ -229,6 +230,7 @@ def routes_of(stages: Stages) -> list[Route]:
     """What callers can ask for."""
     return [
         *_chat_routes(stages),
+        *media_routes(stages, (*_ROOTS, _DEPLOYMENT)),
         *_gemini_routes(stages),
         *_models_routes(stages),
         *_socket_routes(stages),

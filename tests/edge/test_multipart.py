@@ -160,6 +160,10 @@ def test_broken_form_is_refused_with_the_place(body: bytes, message: str) -> Non
     [
         (b"".join(field(f"f{i}", b"") for i in range(300)), "The form has more than 256 parts."),
         (field("a", bytes(1 << 20)) + field("b", bytes((1 << 20) + 1)), "`b` has more than"),
+        (
+            b"".join(field(f"f{i}", bytes(1 << 20)) for i in range(5)),
+            "The form's fields have more than 4,194,304 bytes.",
+        ),
         (part(b"", "X: " + "y" * 9000), "Maximum header size exceeded"),
         (part(b"", *(f"X{i}: y" for i in range(17))), "Maximum header count exceeded"),
     ],

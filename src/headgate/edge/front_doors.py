@@ -65,21 +65,21 @@ def model_in_path(request: Request, fields: Fields) -> Asked:
 
     The path wins: at Azure a `model` in the body is ignored.
     """
-    named = fields | {"model": msgspec.Raw(msgspec.json.encode(_path_model(request)))}
+    named = fields | {"model": msgspec.Raw(msgspec.json.encode(path_model(request)))}
     asked = in_body(request, named)
     return msgspec.structs.replace(asked, is_whole=False)
 
 
 def gemini_whole(request: Request, fields: Fields) -> Asked:
     """Read `models/{model}:generateContent` and its like."""
-    return Asked(model=_path_model(request), fields=fields)
+    return Asked(model=path_model(request), fields=fields)
 
 
 def gemini_stream(request: Request, fields: Fields) -> Asked:
     """Read `models/{model}:streamGenerateContent`, which is an array unless it says `alt=sse`."""
     query = dict(parse_qsl(request.query))
     return Asked(
-        model=_path_model(request),
+        model=path_model(request),
         fields=fields,
         stream=True,
         include_usage=True,
@@ -87,7 +87,8 @@ def gemini_stream(request: Request, fields: Fields) -> Asked:
     )
 
 
-def _path_model(request: Request) -> str:
+def path_model(request: Request) -> str:
+    """Read the model that the path names. Errors: RelayError INVALID_REQUEST."""
     model = request.params["model"].removeprefix(_RESOURCE)
     if not 0 < len(model) <= _LONGEST_MODEL:
         raise RelayError(

@@ -19,7 +19,8 @@ from headgate.relay.form import Form, Part
 MAX_PARTS = 256
 MAX_PART_HEADERS = 16
 MAX_PART_HEADER_BYTES = 8 * 1024  # each
-MAX_FIELD_BYTES = 1024 * 1024  # of a part that is no file
+MAX_FIELD_BYTES = 1024 * 1024  # of a part that is no file ...
+MAX_FIELDS_BYTES = 4 * MAX_FIELD_BYTES  # ... and of all of them
 MAX_BOUNDARY = 70
 
 _FORM = b"multipart/form-data"
@@ -65,6 +66,7 @@ class FormReader:
         self._headers: list[tuple[bytes, bytes]] = []
         self._name = self._value = b""
         self._count = 0  # of parts that have begun
+        self._text_bytes = 0  # of parts that are no files
         self._part: Part | None = None  # the one being read; its `stop` is not known yet
         self._fed_bytes = 0
         self._has_ended = False
@@ -135,9 +137,14 @@ class FormReader:
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         self._spool.write(memoryview(data)[start:end])
         part = self._part
-        if part is not None and part.is_text and self._spool.size - part.start > MAX_FIELD_BYTES:
+        if part is None or not part.is_text:
+            return
+        self._text_bytes += end - start
+        if self._spool.size - part.start > MAX_FIELD_BYTES:
             name = part.name[:64]
             raise _too_large(f"`{name}` has more than {MAX_FIELD_BYTES:,} bytes.", name)
+        if self._text_bytes > MAX_FIELDS_BYTES:
+            raise _too_large(f"The form's fields have more than {MAX_FIELDS_BYTES:,} bytes.")
 
     def _on_part_end(self) -> None:
         part = self._part

@@ -28,7 +28,7 @@ from headgate.snapshot.facts import LossPolicy
 Headers = list[tuple[bytes, bytes]]
 
 _JSON = (b"content-type", b"application/json")
-_STREAM: tuple[tuple[bytes, bytes], ...] = (
+STREAM_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),  # nginx would collect the stream otherwise
@@ -96,12 +96,12 @@ class RelayEndpoint:
     async def _whole(self, exchange: Exchange, responder: Responder) -> None:
         body = exchange.whole or b""
         await exchange.settle()  # on the books before the caller has it
-        responder.answer(200, [_JSON, *_told(exchange)], body)
+        responder.answer(200, [_JSON, *told_headers(exchange)], body)
 
     async def _stream(self, exchange: Exchange, responder: Responder) -> None:
         as_array = exchange.call.as_array
-        head = (_JSON, *_STREAM[1:]) if as_array else _STREAM
-        responder.start(200, [*head, *_told(exchange)], None)
+        head = (_JSON, *STREAM_HEADERS[1:]) if as_array else STREAM_HEADERS
+        responder.start(200, [*head, *told_headers(exchange)], None)
         caller = ArrayStream(responder) if as_array else responder
         try:
             await exchange.write_to(caller)
@@ -114,7 +114,7 @@ class RelayEndpoint:
         caller.end()
 
 
-def _told(exchange: Exchange) -> Headers:
+def told_headers(exchange: Exchange) -> Headers:
     """What the answer's headers tell: limits, losses, and to admins the channel."""
     headers: Headers = []
     grant, answer = exchange.grant, exchange.answer

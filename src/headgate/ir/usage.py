@@ -20,9 +20,11 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Units: tokens, never negative. `input + cache_read + cache_write + output` is the total.
     Parts of another count, given for information and for their own prices: `cache_write_1h` of
     `cache_write`; `audio_input`, `image_input` of `input`; `reasoning`, `audio_output`,
-    `image_output` of `output`. `web_searches` is a number of requests. `inner_input` and
-    `inner_output` are billed too, but not told to callers: calls that the vendor made on its own
-    (compaction, advisors), which its headline counts leave out.
+    `image_output` of `output`. `web_searches` is a number of requests. What some
+    models are billed by instead of tokens: `images` made, `audio_seconds` heard, rounded up, and
+    `search_units` of documents ranked.
+    `inner_input` and `inner_output` are billed too, but not told to callers: calls that the vendor
+    made on its own (compaction, advisors), which its headline counts leave out.
     """
 
     input: int = 0
@@ -36,6 +38,9 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     image_input: int = 0
     image_output: int = 0
     web_searches: int = 0
+    search_units: int = 0
+    images: int = 0
+    audio_seconds: int = 0
     inner_input: int = 0
     inner_output: int = 0
 

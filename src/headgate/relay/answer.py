@@ -7,9 +7,9 @@ at, streams have shown their first frames. Until then any failure may fail over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import msgspec
 
@@ -21,7 +21,6 @@ from headgate.dialects.dialect import FrameDecoder, ReplyContext, Wire
 from headgate.ir.custom_tools import custom_names, with_custom_calls
 from headgate.ir.loss import Loss
 from headgate.ir.reply import Reply
-from headgate.ir.request import Part
 from headgate.ir.usage import Usage
 from headgate.providers.provider import Operation
 from headgate.relay.call import Call
@@ -33,8 +32,9 @@ from headgate.relay.lane import (
     collected,
     written,
 )
+from headgate.relay.media import MEDIA, MediaReading, media_body
 from headgate.relay.operations import PLAIN, answer_of, body_of
-from headgate.relay.proofs import OwnProofs
+from headgate.relay.remembering import RESPONSES, Memory, refuse_state
 from headgate.relay.renaming import Renaming
 from headgate.relay.upstream_body import (
     Translation,
@@ -96,6 +96,7 @@ class Answer(msgspec.Struct, kw_only=True):
     lane: StreamLane | None = None
     response: UpstreamResponse | None = None
     first: bytes = b""
+    content_type: bytes = b""  # of images and audio, whatever they turn out to be
 
     @property
     def all_losses(self) -> tuple[Loss, ...]:
@@ -104,15 +105,16 @@ class Answer(msgspec.Struct, kw_only=True):
 
 
 class Questioner(msgspec.Struct, frozen=True, kw_only=True):
-    """What every attempt of a request shares."""
+    """What every attempt of a request shares. `asked` is the call as the caller made it."""
 
     call: Call
+    asked: Call
     translation: Translation
     pool: ClientPool
     settings: Settings
     context: ReplyContext
     policy: LossPolicy | None = None
-    proofs: OwnProofs | None = None
+    memory: Memory | None = None
 
     async def ask(self, attempt: Attempt, timeouts: Timeouts, now_s: float) -> Answer:
         """Make one attempt.
@@ -125,6 +127,8 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         endpoint = chosen_endpoint(offer, self.call)
         if self.call.operation in PLAIN:
             return await self._plain(attempt, endpoint, timeouts, now_s)
+        if self.call.operation in MEDIA:
+            return await self._media(attempt, endpoint, timeouts, now_s)
         stream = self.call.stream if offer.stream_override is None else offer.stream_override
         body = self._body(offer, endpoint, stream)
         response = await self._open(attempt, endpoint, body, stream, timeouts, now_s)
@@ -137,10 +141,11 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
     def _body(self, offer: Offer, endpoint: Endpoint, stream: bool) -> UpstreamBody:
         if endpoint.dialect == self.call.dialect:
             return same_dialect_body(self.call, offer, endpoint.dialect, stream)
+        refuse_state(self.call)
         policy = self.policy or offer.channel.on_loss
         request = self.translation.request
-        if self.proofs is not None and WIRES[endpoint.dialect].signs:
-            request = self.proofs.restored(endpoint.dialect, request)
+        if self.memory is not None and WIRES[endpoint.dialect].signs:
+            request = self.memory.with_proofs(endpoint.dialect, request)
         return translated_body(request, offer, endpoint.dialect, stream, policy)
 
     async def _open(
@@ -153,13 +158,16 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         now_s: float,
     ) -> UpstreamResponse:
         channel = attempt.offer.channel
+        headers = headers_for(attempt, endpoint.dialect, self.call)
+        if body.form is not None:
+            headers = with_content_type(headers, body.form.content_type)
         ask = Ask(
             url=endpoint.stream_url if stream and endpoint.stream_url else endpoint.url,
             model=attempt.offer.model,
             query=attempt.credential.query,
-            headers=headers_for(attempt, endpoint.dialect, self.call),
+            headers=headers,
             request_id=self.call.request_id,
-            body=body.data,
+            body=body.data if body.form is None else body.form,
             timeouts=timeouts,
             proxy=channel.proxy,
             decode_error=WIRES[endpoint.dialect].decode_error,
@@ -187,6 +195,34 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
             losses=body.losses,
             whole=whole,
             usage=usage,
+        )
+
+    async def _media(
+        self, attempt: Attempt, endpoint: Endpoint, timeouts: Timeouts, now_s: float
+    ) -> Answer:
+        """Images and audio, whose answers may be sound as well as JSON."""
+        body = media_body(self.call, attempt.offer)
+        response = await self._open(attempt, endpoint, body, False, timeouts, now_s)
+        reading = MediaReading(
+            call=self.call,
+            shown_model=shown_model(attempt.offer),
+            check=self._check_triggers,
+            bound_s=timeouts.first_byte_s,
+        )
+        try:
+            found = await reading.answer(response)
+        except BaseException:
+            response.abort()
+            raise
+        return Answer(
+            attempt=attempt,
+            dialect=endpoint.dialect,
+            whole=found.whole,
+            usage=found.usage,
+            lane=found.lane,
+            response=response if found.lane is not None else None,
+            first=found.first,
+            content_type=found.content_type,
         )
 
     async def _counted(self, attempt: Attempt, timeouts: Timeouts, now_s: float) -> Answer:
@@ -251,6 +287,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
             self._collect(answer, upstream, await response.read_all(MOST_REPLY_BYTES))
             return
         answer.first = await self._first(upstream, response, bound_s)
+        self._note_native(answer, answer.first)
         answer.response = response
         answer.lane = self._lane(answer.attempt.offer, upstream)
 
@@ -267,6 +304,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         if upstream is caller and not self.call.stream:
             model = shown_model(answer.attempt.offer)
             answer.usage = caller.read_usage(body)
+            self._note_native(answer, body)
             answer.whole = body if model is None else Renaming(caller, model).whole(body)
         else:
             self._write(answer, upstream, upstream.decode_reply(body))
@@ -282,18 +320,29 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
             self._check_triggers(frame.data)
         self._write(answer, upstream, collected(frames, upstream))
 
-    def _remember(self, origin: str, parts: Sequence[Part]) -> None:
-        if self.proofs is not None:
-            self.proofs.remember(origin, parts)
+    def _note_native(self, answer: Answer, data: bytes) -> None:
+        if self.memory is not None and answer.dialect == self.call.dialect:
+            self.memory.note_native(self.call, answer.attempt, data)
+
+    def _remembers(self, upstream: Wire) -> bool:
+        return self.memory is not None and (upstream.signs or self.call.dialect == RESPONSES)
+
+    def _remember(self, upstream: Wire, reply: Reply) -> None:
+        """Keep what later requests need of a translated reply."""
+        if self.memory is None:
+            return
+        if upstream.signs and reply.choices:
+            self.memory.note_proofs(upstream.name, reply.choices[0].parts)
+        self.memory.note_translated(self.asked, reply, self.context)
 
     def _write(self, answer: Answer, upstream: Wire, reply: Reply) -> None:
         model = shown_model(answer.attempt.offer)
         if model is not None:
             reply = msgspec.structs.replace(reply, model=model)
         if answer.dialect != self.call.dialect:
-            if upstream.signs and reply.choices:
-                self._remember(upstream.name, reply.choices[0].parts)
             reply = with_custom_calls(reply, custom_names(self.translation.request))
+            if self._remembers(upstream):
+                self._remember(upstream, reply)
         answer.usage = reply.usage
         caller = DIALECTS[self.call.dialect]
         answer.whole = written(reply, caller, self.context, stream=self.call.stream)
@@ -308,7 +357,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
                 self.context,
                 model,
                 custom_tools=custom_names(self.translation.request),
-                remember=self._remember if upstream.signs else None,
+                remember=partial(self._remember, upstream) if self._remembers(upstream) else None,
             )
         return PassThrough(
             caller,
@@ -407,6 +456,12 @@ def headers_for(attempt: Attempt, dialect: str, call: Call) -> Headers:
         headers = _OURS | _named(channel.provider.headers) | theirs | _named(channel.headers)
         return tuple((headers | through | _named(attempt.credential.headers)).items())
     return _fixed_headers(channel, attempt.credential)
+
+
+def with_content_type(headers: Headers, content_type: str) -> Headers:
+    """Say what the body is, whatever was to be said of it before."""
+    others = [header for header in headers if header[0] != "content-type"]
+    return (*others, ("content-type", content_type))
 
 
 @lru_cache(maxsize=4096)

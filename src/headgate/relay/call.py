@@ -9,6 +9,7 @@ import msgspec
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.dialects.dialect import Fields
 from headgate.providers.provider import Operation
+from headgate.relay.form import Form
 
 _MOST_TOKENS = 10_000_000
 _MOST_ANSWERS = 128  # OpenAI's own bound
@@ -34,7 +35,13 @@ class Call(msgspec.Struct, kw_only=True):
     stream: bool = False
     include_usage: bool = False
     as_array: bool = False  # a Gemini stream as one JSON array
+    form: Form | None = None  # a form with files, instead of `body`
     prompt_tokens: int | None = None  # an estimate, made when it is first asked for
+
+    @property
+    def size(self) -> int:
+        """How many bytes were sent."""
+        return len(self.body) if self.form is None else self.form.size
 
     def value(self, name: str) -> Any:
         """Decode one top-level field; None if it is absent."""

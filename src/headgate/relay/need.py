@@ -17,7 +17,7 @@ def need_of(call: Call, outline: Outline) -> Need:
         model=call.model,
         operation=call.operation,
         path=call.path,
-        body_bytes=len(call.body),
+        body_bytes=call.size,
         prompt_tokens=estimated_prompt(call) if outline.counts_prompt else 0,
         request_type=request_type(call) if outline.looks_inside else "",
         reasoning_effort=_effort(call) if outline.looks_inside else "",

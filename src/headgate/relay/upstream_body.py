@@ -18,6 +18,7 @@ from headgate.ir.loss import Loss
 from headgate.ir.request import ChatRequest
 from headgate.providers.quirks import without_images, without_tools
 from headgate.relay.call import Call
+from headgate.relay.form import FormBody
 from headgate.relay.overrides import overridden
 from headgate.snapshot.facts import LossPolicy, Offer
 
@@ -28,10 +29,11 @@ _QUIRKY = frozenset({"openai_chat", "openai_completions"})
 
 
 class UpstreamBody(msgspec.Struct, frozen=True):
-    """What goes to the upstream, and what was lost on the way into it."""
+    """What goes to the upstream, and what was lost on the way into it. `form` instead of `data`."""
 
     data: bytes
     losses: tuple[Loss, ...] = ()
+    form: FormBody | None = None
 
 
 class Translation:
