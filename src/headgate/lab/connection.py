@@ -209,11 +209,12 @@ class Connection(asyncio.Protocol):
             lambda: self._writable,
         )
         head = _head(self._url, self._headers)
-        self._task = self._loop.create_task(self._serve(self._socket, head, rest))
+        self._socket.feed(rest)
+        self._task = self._loop.create_task(self._serve(self._socket, head))
 
-    async def _serve(self, socket: Socket, head: bytes, rest: bytes) -> None:
+    async def _serve(self, socket: Socket, head: bytes) -> None:
         try:
-            await socket.run(head + rest)
+            await socket.run(head)
         except BaseException:
             self._transport.abort()
             raise
