@@ -10,8 +10,10 @@ import pytest
 from headgate.lab.answering import Answering, at_once, chunk, head_of, reset
 from headgate.lab.plan import (
     Close,
+    Goodbye,
     Hang,
     Head,
+    Ping,
     Plan,
     Repeat,
     Reset,
@@ -148,3 +150,9 @@ def test_a_reset_leaks_no_descriptor() -> None:
         after = os.dup(handle.fileno())
         os.close(after)
     assert after == before
+
+
+async def test_what_only_a_websocket_can_say_is_nothing_or_an_end() -> None:
+    tape = Tape()
+    answering = await performed(Plan((Send(b"a"), Ping(), Goodbye(1011)), headers=TYPE), tape)
+    assert (tape.writes, tape.ending, answering.cut) == ([CHUNKED + chunk(b"a")], "FIN", True)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 
 import pytest
 
 from headgate.lab.connection import BODY_MAX
 from headgate.lab.server import Lab, LabSettings, start_lab
-from tests.lab.asking import HI, TIMEOUT_S, ask, parse, request, until
+from tests.lab.asking import HI, TIMEOUT_S, ask, form, parse, request, until
 
 CHAT = "/v1/chat/completions"
 
@@ -158,3 +159,53 @@ async def test_a_fast_caller_may_leave_in_mid_stream(lab: Lab) -> None:
         writer.close()
     await until(lambda: lab.counters.connections_open == 0)
     assert (await ask(lab, "/ok1" + CHAT)).status == 200
+
+
+async def test_a_form_is_hashed_as_it_arrives_and_not_kept(lab: Lab) -> None:
+    sound = bytes(range(256)) * 1000
+    body = form(("model", "whisper-1"), ("file", "a.mp3", "audio/mpeg", sound))
+    kind = "multipart/form-data; boundary=lab"
+    answer = await ask(lab, "/ok1/v1/audio/transcriptions", body, content_type=kind)
+    digest = hashlib.sha256(sound).hexdigest()
+    assert (answer.status, digest in answer.json["text"]) == (200, True)
+    (row,) = lab.requests
+    assert (row.body, row.body_length, row.model) == (b"", len(body), "whisper-1")
+    assert row.form is not None
+    assert row.form.sha256 == hashlib.sha256(body).hexdigest()
+    assert [part["name"] for part in row.form.parts] == ["model", "file"]
+    assert (row.form.parts[1]["sha256"], row.form.parts[1]["size"]) == (digest, len(sound))
+
+
+async def test_a_form_may_be_larger_than_any_other_body(lab: Lab) -> None:
+    piece = bytes(1 << 20)
+    head, _, tail = form(("model", "m"), ("file", "f", "a/b", b"|")).partition(b"|")
+    length = len(head) + len(tail) + BODY_MAX + len(piece)
+    lines = (
+        f"POST /v1/audio/transcriptions HTTP/1.1\r\ncontent-length: {length}\r\n"
+        "connection: close\r\ncontent-type: multipart/form-data; boundary=lab\r\n\r\n"
+    )
+    pieces = [piece] * (BODY_MAX // len(piece) + 1)
+    answer = parse(await raw(lab, lines.encode() + head, *pieces, tail))
+    assert (answer.status, f"{BODY_MAX + len(piece)} bytes" in answer.json["text"]) == (200, True)
+
+
+async def test_a_cut_form_is_told(lab: Lab) -> None:
+    body = form(("model", "m"), ("file", "f", "a/b", b"1"))[:-8]
+    kind = "multipart/form-data; boundary=lab"
+    answer = await ask(lab, "/v1/files", body, content_type=kind)
+    assert answer.status == 400
+    assert lab.requests[0].form is not None
+    assert lab.requests[0].form.problem
+
+
+async def test_another_protocol_than_a_websocket_is_refused(lab: Lab) -> None:
+    for upgrade in (b"h2c", b"websocket"):
+        method = b"GET" if upgrade == b"h2c" else b"POST"
+        head = b"%b /v1/realtime HTTP/1.1\r\nconnection: upgrade\r\nupgrade: %b\r\n\r\n"
+        data = await raw(lab, head % (method, upgrade))
+        assert parse(data).status >= 400
+
+
+async def test_a_websocket_where_there_is_none_is_answered_as_http(lab: Lab) -> None:
+    head = b"GET /v1/models HTTP/1.1\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n"
+    assert parse(await raw(lab, head)).json["object"] == "list"

@@ -3,8 +3,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import json
 
-from headgate.lab.journal import JOURNAL_BYTES_MAX, NAMES_MAX, REQUESTS_MAX, Journal, Received
+from headgate.lab.journal import (
+    BODY_BYTES_MAX,
+    FRAME_BYTES_MAX,
+    FRAMES_MAX,
+    JOURNAL_BYTES_MAX,
+    NAMES_MAX,
+    REQUESTS_MAX,
+    FormNote,
+    FrameNote,
+    Journal,
+    Received,
+)
 
 
 def received(number: int = 1, body: bytes = b"", **more: Any) -> Received:
@@ -68,3 +80,50 @@ def test_a_body_is_shown_as_json_or_as_text(body: bytes, shown: object) -> None:
 
 def test_a_body_decodes() -> None:
     assert received(body=b'{"a":1}').json == {"a": 1}
+
+
+def test_frames_are_kept_small_and_counted() -> None:
+    journal = Journal()
+    socket = received()
+    journal.add(socket)
+    journal.note(socket, FrameNote("text", 2, "hash", {}))
+    journal.note(socket, FrameNote("text", FRAME_BYTES_MAX + 1, "hash", "long"))
+    assert [frame.data for frame in socket.frames] == [{}, None]
+    for _ in range(FRAMES_MAX):
+        journal.note(socket, FrameNote("pong", 3, "hash", "lab"))
+    assert (len(socket.frames), socket.frames_total) == (FRAMES_MAX, FRAMES_MAX + 2)
+
+
+def test_the_frames_of_a_socket_are_bounded_together() -> None:
+    journal = Journal()
+    socket = received()
+    journal.add(socket)
+    for _ in range(200):
+        journal.note(socket, FrameNote("text", FRAME_BYTES_MAX, "hash", "x"))
+    kept = [frame for frame in socket.frames if frame.data is not None]
+    assert len(kept) == BODY_BYTES_MAX // FRAME_BYTES_MAX
+
+
+def test_a_forgotten_socket_weighs_nothing() -> None:
+    journal = Journal()
+    socket = received()
+    journal.add(socket)
+    journal.clear()
+    journal.note(socket, FrameNote("text", 2, "hash", {}))
+    assert (socket.frames_total, socket.frames[0].data) == (1, None)
+    journal.add(received(2, bytes(JOURNAL_BYTES_MAX)))
+    assert len(list(journal)) == 1
+
+
+def test_the_view_shows_a_form_without_its_files() -> None:
+    form = FormNote("hash", "", [{"name": "file", "size": 3, "sha256": "abc"}])
+    shown = json.decode(json.encode(received(form=form).view()))
+    assert shown["form"] == {"sha256": "hash", "problem": "", "parts": form.parts}
+
+
+def test_the_values_of_forms_weigh() -> None:
+    journal = Journal()
+    half = FormNote("", "", [{"value": "x" * (JOURNAL_BYTES_MAX // 2)}])
+    for number in range(3):
+        journal.add(received(number, form=half))
+    assert [row.number for row in journal] == [1, 2]

@@ -16,6 +16,14 @@ def at(path: str, method: str = "POST", **headers: str) -> Route | None:
         ("/v1/completions", "openai_completions", "chat"),
         ("/v1/embeddings", "openai", "embeddings"),
         ("/v1/moderations", "openai", "moderations"),
+        ("/v1/images/generations", "openai", "images"),
+        ("/v1/images/edits", "openai", "image_edits"),
+        ("/v1/images/variations", "openai", "image_variations"),
+        ("/v1/audio/speech", "openai", "speech"),
+        ("/v1/audio/transcriptions", "openai", "transcriptions"),
+        ("/v1/audio/translations", "openai", "translations"),
+        ("/v1/edits", "openai", "edits"),
+        ("/search", "openai", "search"),
         ("/v1/messages", "anthropic", "chat"),
         ("/v1/messages/count_tokens", "anthropic", "count_tokens"),
         ("/v1beta/models/g:generateContent", "gemini", "chat"),
@@ -55,3 +63,19 @@ def test_what_the_lab_does_not_offer_has_no_route(method: str, path: str) -> Non
 def test_a_version_is_no_place() -> None:
     assert [place(prefix) for prefix in ("", "/", "/v1", "/v1beta", "/openai/v1")] == ["lab"] * 5
     assert place("/e500/v1") == "e500"
+
+
+def test_an_old_path_carries_the_model() -> None:
+    assert at("/ok1/v1/engines/ada/embeddings") == Route("openai", "embeddings", "ok1", "ada")
+
+
+@pytest.mark.parametrize(("path", "query"), [("/jina/search", {}), ("/jina/", {"q": "a"})])
+def test_a_search_may_be_a_get(path: str, query: dict[str, str]) -> None:
+    assert route("GET", path, {}, query) == Route("openai", "jina_search", "jina")
+
+
+def test_the_longest_path_of_an_object_is_the_right_one() -> None:
+    found = at("/ok1/v1/vector_stores/vs_1/files/file-1", "DELETE")
+    assert found is not None
+    assert (found.place, found.ids) == ("ok1", ("vs_1", "file-1"))
+    assert found.operation == "DELETE /vector_stores/{}/files/{}"

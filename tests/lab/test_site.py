@@ -7,12 +7,13 @@ import pytest
 from msgspec import json
 
 from headgate.base.clock import ManualClock
+from headgate.lab.forms import Form, FormReader
 from headgate.lab.journal import Received
 from headgate.lab.objects import Shelf
 from headgate.lab.plan import Plan
 from headgate.lab.routes import Route
 from headgate.lab.site import Site, is_own, understand
-from tests.lab.asking import HI, sent
+from tests.lab.asking import HI, form, sent
 
 CHAT = "/v1/chat/completions"
 
@@ -153,3 +154,30 @@ def test_the_journal_is_shown_by_place_and_cleared() -> None:
 def test_the_labs_own_path_has_any_prefix() -> None:
     assert is_own("/v1/_lab/requests")
     assert not is_own("/v1/requests")
+
+
+def test_what_is_no_chat_needs_no_body_to_be_looked_at() -> None:
+    asked = received("/ok1/v1/files", "GET")
+    assert answer(asked, b"").status == 200
+    assert (asked.place, asked.behaviour) == ("ok1", "hello")
+    assert answer(received("/e503/v1/files", "GET"), b"").status == 503
+    assert answer(received("/v1/images/generations"), b"[]").status == 400
+    assert answer(received("/v1/images/generations"), b"").status == 400
+
+
+def test_an_object_belongs_to_its_place() -> None:
+    lab = site()
+    made = json.decode(sent(answer(received("/ok1/v1/threads"), {}, lab)))
+    assert answer(received(f"/ok1/v1/threads/{made['id']}", "GET"), b"", lab).status == 200
+    assert answer(received(f"/ok2/v1/threads/{made['id']}", "GET"), b"", lab).status == 404
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/audio/transcriptions", "/v1/messages"])
+def test_a_form_without_what_is_needed_is_a_400(path: str) -> None:
+    assert site().plan(received(path), Form()).status == 400
+
+
+def test_a_model_may_be_named_in_a_form() -> None:
+    reader = FormReader(b"lab")
+    reader.feed(form(("model", "lab-429"), ("file", "f", "a/b", b"1")))
+    assert site().plan(received("/v1/audio/transcriptions"), reader.close()).status == 429

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from headgate.lab.plan import Close, Plan, Repeat, Reset, Send, Step
+from headgate.lab.plan import Close, Goodbye, Ping, Plan, Repeat, Reset, Send, Step
 from headgate.lab.scripts import broken
 from headgate.lab.scripts.answers import hello
 from headgate.lab.scripts.table import Script
@@ -147,3 +147,15 @@ def test_an_operation_that_is_no_chat_is_answered_as_usual() -> None:
     asked = replace(WHOLE, operation="embeddings")
     for script in (broken.no_usage, broken.lie_float, broken.flood, broken.done_first):
         assert script(asked, 0) == hello(asked, 0)
+
+
+def test_a_goodbye_comes_in_the_middle_with_its_code() -> None:
+    plan = broken.goodbye(STREAM, 1012)
+    assert plan.steps[-1] == Goodbye(1012)
+    assert 0 < len(sent(plan)) < len(sent(hello(STREAM, 0)))
+
+
+def test_pings_stand_before_everything_that_is_sent() -> None:
+    plan = broken.pings(STREAM, 0)
+    assert plan.steps[::2] == (Ping(),) * (len(plan.steps) // 2)
+    assert sent(plan) == sent(hello(STREAM, 0))
