@@ -105,7 +105,7 @@ def test_a_wire_of_a_later_release_loads_lists_its_models_and_warns() -> None:
         ("model: [m]", "2:5: providers[0]: base_url is missing: write the upstream's address"),
         ("engine: gpt", "2:5: providers[0]: base_url is missing: write the upstream's address"),
         ("engine: cloudflare", "2:5: providers[0]: cf_account_id is missing"),
-        ("engine: magic", "3:5: providers[0].engine: unknown engine: write one of aws, azure"),
+        ("engine: magic", "3:5: providers[0].engine: unknown engine: write one of anthropic, aws"),
         ("base_url: api.openai.com", "3:5: providers[0].base_url: write a whole URL"),
         ("base_url: 'http://['", "3:5: providers[0].base_url: write a whole URL"),
         ("base_url: 'http://h:x'", "3:5: providers[0].base_url: write a whole URL"),

@@ -43,7 +43,10 @@ _ROW_OF_ENGINE = {
 _TASK_ENGINES = frozenset({"dalle", "tts", "whisper"})
 # Engines that are the OpenAI wire; `o1` is of 2024, the last two are named by their operation.
 _OPENAI_ENGINES = frozenset({GPT, "openai", "openrouter", "o1", "embedding", "moderation"})
-ENGINES = frozenset(_ROW_OF_ENGINE) | _OPENAI_ENGINES | _TASK_ENGINES | {GEMINI, AZURE, COHERE}
+# Words of uni-api whose row depends on the URL.
+_BY_URL = _OPENAI_ENGINES | _TASK_ENGINES | {GEMINI, AZURE, COHERE}
+# The catalogue's own names may be written as well: they mean their row, wherever it listens.
+ENGINES = frozenset(_ROW_OF_ENGINE) | _BY_URL | CATALOG.keys()
 
 _OPENAI_HOSTS = {
     "api.openai.com": "openai",
@@ -86,6 +89,8 @@ def provider_for(engine: str, base_url: str) -> Provider:
     host, path = (parts.hostname or "").lower(), parts.path.rstrip("/").lower()
     if engine in _ROW_OF_ENGINE:
         return CATALOG[_ROW_OF_ENGINE[engine]]
+    if engine in CATALOG and engine not in _BY_URL:
+        return CATALOG[engine]
     if engine in _TASK_ENGINES:
         return CATALOG[_azure_row(path) if host.endswith("azure.com") else engine]
     if engine == GEMINI:
@@ -93,7 +98,7 @@ def provider_for(engine: str, base_url: str) -> Provider:
     if engine == AZURE:
         return CATALOG[_azure_row(path)]
     if engine == COHERE:
-        known = host in {"", *_COHERE_HOSTS}
+        known = host in {"", *_COHERE_HOSTS} or path.endswith(("/v2", "/v2/chat"))
         return CATALOG["cohere"] if known else CATALOG["openai-compatible"]
     if path.endswith(("/v1/responses", "/v1/responses/compact")):
         return CATALOG["openai-responses"]
