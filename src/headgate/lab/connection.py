@@ -184,9 +184,10 @@ class Connection(asyncio.Protocol):
 
     def _wants_socket(self) -> bool:
         """Whether this is the request for a WebSocket; the parser then stops behind its head."""
+        if not self._parser.should_upgrade() or self._parser.get_method() != b"GET":
+            return False
         upgrades = [value for name, value in self._headers if name.lower() == b"upgrade"]
-        is_get = self._parser.get_method() == b"GET"
-        return is_get and self._parser.should_upgrade() and upgrades[:1] == [b"websocket"]
+        return [value.lower() for value in upgrades] == [b"websocket"]
 
     def _open_socket(self, rest: bytes) -> None:
         """Change from HTTP to a WebSocket, unless what the caller asks for answers as HTTP."""

@@ -29,6 +29,11 @@ def test_the_path_says_who_talks(path: str, kind: type) -> None:
     assert (received.place, received.model, received.behaviour) == ("ok1", "m", "hello")
 
 
+def test_azure_names_a_deployment() -> None:
+    received, _ = opened("/ok1/openai/realtime", deployment="gpt-realtime")
+    assert (received.place, received.model) == ("ok1", "gpt-realtime")
+
+
 @pytest.mark.parametrize(
     ("path", "query", "status"),
     [

@@ -36,7 +36,9 @@ def opening(site: Site, received: Received) -> Opening | Plan:
     if suffix is None:
         return site.plan(received, b"")
     name, wire = place(path.removesuffix(suffix)), WIRES[suffix]
-    found = Route(wire, "chat", name, received.query.get("model", ""), stream=True)
+    # Azure calls the model a deployment.
+    model = received.query.get("model") or received.query.get("deployment", "")
+    found = Route(wire, "chat", name, model, stream=True)
     plan = site.choose(received, understand(received, found, TRIAL, site.shelf))
     if plan.status != 200:
         return plan
