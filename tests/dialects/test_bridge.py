@@ -2,7 +2,7 @@
 
 import msgspec
 
-from headgate.dialects.bridge import DIALECTS, patched, translated
+from headgate.dialects.bridge import DIALECTS, error_reader, patched, translated
 from headgate.dialects.dialect import Target
 
 BODY = b'{"model":"gpt","messages":[{"role":"user","content":"hello"}],"seed":7,"odd":[ 1 ]}'
@@ -12,6 +12,14 @@ TARGET = Target(model="up", alias="gpt")
 def test_each_dialect_is_known_by_its_own_name() -> None:
     assert {"openai_chat", "anthropic", "gemini"} <= set(DIALECTS)
     assert all(dialect.name == name for name, dialect in DIALECTS.items())
+
+
+def test_errors_are_read_in_the_words_of_the_endpoints_form() -> None:
+    cohere = error_reader("cohere")({"id": "x", "message": "no"})
+    voyage = error_reader("voyage")({"detail": "no"})
+    assert cohere is not None
+    assert voyage is not None
+    assert cohere.message == voyage.message == "no"
 
 
 def test_same_dialect_keeps_what_was_sent() -> None:

@@ -40,6 +40,31 @@ def test_embeddings_may_come_from_gemini() -> None:
     assert sent["requests"][0]["content"] == {"parts": [{"text": "text"}]}
 
 
+def test_embeddings_name_what_an_upstream_has_no_word_for() -> None:
+    body = body_of(asking(Operation.EMBEDDINGS, user="u"), OF, "cohere")
+    assert [(loss.dialect, loss.field) for loss in body.losses] == [("cohere", "user")]
+
+
+RANKING: dict[str, Any] = {"query": "q", "documents": ["a", {"text": "b"}], "top_n": 1}
+
+
+def test_documents_are_ranked_in_the_form_of_the_upstream() -> None:
+    ranking = call({"model": "embed"} | RANKING, operation=Operation.RERANK)
+    same = msgspec.json.decode(body_of(ranking, OF, "openai_chat").data)
+    assert same == {"model": "embed-up"} | RANKING
+    voyage = body_of(ranking, OF, "voyage")
+    assert msgspec.json.decode(voyage.data) == {
+        "model": "embed-up",
+        "query": "q",
+        "documents": ["a", "b"],
+        "top_k": 1,
+    }
+    ranks = b'{"data":[{"index":1,"relevance_score":0.5}],"usage":{"total_tokens":3}}'
+    data, usage = answer_of(ranking, OF, "voyage", ranks)
+    assert msgspec.json.decode(data)["results"] == [{"index": 1, "relevance_score": 0.5}]
+    assert usage == Usage(input=3)
+
+
 def test_moderations_keep_their_fields() -> None:
     body = body_of(asking(Operation.MODERATIONS, extra=1), OF, "openai_chat")
     assert msgspec.json.decode(body.data) == {"model": "embed-up", "input": "text", "extra": 1}

@@ -6,19 +6,22 @@ through the IR, and what the target has no word for is named as a loss.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from headgate.dialects.anthropic import ANTHROPIC
 from headgate.dialects.bedrock_converse import BEDROCK_CONVERSE
 from headgate.dialects.cohere import COHERE
 from headgate.dialects.completions import COMPLETIONS
-from headgate.dialects.dialect import CUSTOM_TOOLS, Dialect, Fields, Target, Wire
+from headgate.dialects.dialect import CUSTOM_TOOLS, Dialect, Fields, Target, UpstreamError, Wire
 from headgate.dialects.gemini import GEMINI
 from headgate.dialects.ollama import OLLAMA
 from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.ir.custom_tools import as_functions
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, Json
+
+DecodeError = Callable[[Mapping[str, Any]], UpstreamError | None]
 
 DIALECTS: Mapping[str, Dialect] = {
     dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC, GEMINI, COMPLETIONS)
@@ -30,6 +33,11 @@ WIRES: Mapping[str, Wire] = {
     COHERE.name: COHERE,
     OLLAMA.name: OLLAMA,
 }
+
+
+def error_reader(form: str) -> DecodeError:
+    """Find who reads the errors of an endpoint; forms of single operations err as OpenAI does."""
+    return WIRES.get(form, OPENAI_CHAT).decode_error
 
 
 def patched(dialect: Dialect, fields: Fields, target: Target) -> Fields:

@@ -1,6 +1,8 @@
-"""Embeddings: OpenAI's form for callers; OpenAI's or Gemini's upstream.
+"""Embeddings: OpenAI's form for callers; whatever form for the upstream.
 
-Sources: platform.openai.com/docs/api-reference/embeddings; ai.google.dev/api/embeddings.
+Sources: platform.openai.com/docs/api-reference/embeddings; ai.google.dev/api/embeddings;
+docs.cohere.com/reference/embed; docs.ollama.com/api/embed; docs.voyageai.com/docs/embeddings;
+jina.ai/embeddings; `providers.md` 4.6, 4.12, 4.18.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failur
 from headgate.dialects.openai_chat.places import refuse
 from headgate.dialects.openai_chat.usage import encode_usage, usage_in
 from headgate.dialects.openai_chat.wire import decode_object
+from headgate.ir.loss import Losses
 from headgate.ir.request import Json
 from headgate.ir.usage import Usage, clamped
 
@@ -29,12 +32,12 @@ _FLOAT32_BYTES = 4
 class EmbeddingsWire(msgspec.Struct, frozen=True, kw_only=True):
     """How one family of upstreams is asked for embeddings.
 
-    `encode_request` takes the caller's fields and the upstream's model, and gives the body.
-    `decode_reply` takes the upstream's body, the caller's fields and the model, and gives the body
-    for the caller.
+    `encode_request` takes the caller's fields and the upstream's model, and gives the body; what
+    the form has no word for is named. `decode_reply` takes the upstream's body, the caller's
+    fields and the model, and gives the body for the caller.
     """
 
-    encode_request: Callable[[Fields, str], dict[str, Any]]
+    encode_request: Callable[[Fields, str, Losses], dict[str, Any]]
     decode_reply: Callable[[bytes, Fields, str], tuple[bytes, Usage | None]]
 
 
@@ -50,6 +53,38 @@ def _wanted_format(fields: Fields) -> str:
     """The caller's `encoding_format`, "" for none: then the vendor's own form is left alone."""
     wanted = _value(fields, "encoding_format")
     return wanted if isinstance(wanted, str) else ""
+
+
+def _texts(fields: Fields) -> list[str]:
+    """Read `input` for a form that takes texts only.
+
+    Errors: RelayError INVALID_REQUEST for tokens or anything else that is not text.
+    """
+    given = _value(fields, "input")
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, list) or not texts:
+        refuse("`input` must be a text or a list of texts", "input")
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            place = f"input[{index}]"
+            refuse("this model takes text, not tokens", place)
+    return texts
+
+
+_READ_APART = frozenset({"model", "input", "encoding_format"})
+
+
+def _options(fields: Fields, known: Mapping[str, str], losses: Losses) -> dict[str, Any]:
+    """Give the other fields that a form knows, each under its own name, and name the rest."""
+    found: dict[str, Any] = {}
+    for name, raw in fields.items():
+        if name in _READ_APART or bytes(raw) == b"null":
+            continue
+        if name in known:
+            found[known[name]] = msgspec.json.decode(raw)
+        else:
+            losses.dropped(name)
+    return found
 
 
 def packed(numbers: list[float]) -> str:
@@ -77,10 +112,28 @@ def _in_format(vector: object, wanted: str) -> object:
     return vector
 
 
+def _written(vectors: list[Any], fields: Fields, model: str, usage: Usage | None) -> bytes:
+    """Write OpenAI's reply. Errors: RelayError when a vector is none."""
+    wanted = _wanted_format(fields)
+    data = []
+    for index, values in enumerate(vectors):
+        if not isinstance(values, list):
+            raise RelayError(bad_reply(f"embedding {index} has no values"))
+        try:
+            vector = _in_format(values, wanted)
+        except struct.error:
+            raise RelayError(bad_reply(f"embedding {index} holds more than numbers")) from None
+        data.append({"object": "embedding", "index": index, "embedding": vector})
+    reply: Json = {"object": "list", "data": data, "model": model}
+    told = encode_usage(usage or Usage())
+    reply["usage"] = {name: told[name] for name in ("prompt_tokens", "total_tokens")}
+    return msgspec.json.encode(reply)
+
+
 # -------------------------------------------------------------------- OpenAI upstream
 
 
-def _patch_openai(fields: Fields, model: str) -> dict[str, Any]:
+def _patch_openai(fields: Fields, model: str, _losses: Losses) -> dict[str, Any]:
     """Set the model, and name the form that the caller takes for granted."""
     patched: dict[str, Any] = {**fields, "model": model}
     if _value(fields, "encoding_format") is None:
@@ -131,23 +184,14 @@ OPENAI_EMBEDDINGS = EmbeddingsWire(encode_request=_patch_openai, decode_reply=_r
 # -------------------------------------------------------------------- Gemini upstream
 
 
-def _ask_gemini(fields: Fields, model: str) -> Json:
+def _ask_gemini(fields: Fields, model: str, losses: Losses) -> Json:
     """Write `batchEmbedContents`, which takes one text as well as many.
 
     Errors: RelayError INVALID_REQUEST for tokens or anything else that is not text.
     """
-    given = _value(fields, "input")
-    texts = [given] if isinstance(given, str) else given
-    if not isinstance(texts, list) or not texts:
-        refuse("`input` must be a text or a list of texts", "input")
-    options: Json = {}
-    if (dimensions := _value(fields, "dimensions")) is not None:
-        options["outputDimensionality"] = dimensions
+    options = _options(fields, {"dimensions": "outputDimensionality"}, losses)
     requests = []
-    for index, text in enumerate(texts):
-        if not isinstance(text, str):
-            place = f"input[{index}]"
-            refuse("this model takes text, not tokens", place)
+    for text in _texts(fields):
         content = {"parts": [{"text": text}]}
         requests.append({"model": f"models/{model}", "content": content, **options})
     return {"requests": requests}
@@ -163,22 +207,9 @@ def _read_gemini(body: bytes, fields: Fields, model: str) -> tuple[bytes, Usage 
     entries = [single] if isinstance(single, dict) else wire.get("embeddings")
     if not isinstance(entries, list) or not entries:
         _refuse(body)
-    wanted = _wanted_format(fields)
-    vectors = []
-    for index, entry in enumerate(entries):
-        values = entry.get("values") if isinstance(entry, dict) else None
-        if not isinstance(values, list):
-            raise RelayError(bad_reply(f"embedding {index} has no values"))
-        try:
-            vector = _in_format(values, wanted)
-        except struct.error:
-            raise RelayError(bad_reply(f"embedding {index} holds more than numbers")) from None
-        vectors.append({"object": "embedding", "index": index, "embedding": vector})
+    vectors = [entry.get("values") if isinstance(entry, dict) else None for entry in entries]
     usage = _gemini_usage(wire.get("usageMetadata"))
-    reply: Json = {"object": "list", "data": vectors, "model": model}
-    told = encode_usage(usage or Usage())
-    reply["usage"] = {name: told[name] for name in ("prompt_tokens", "total_tokens")}
-    return msgspec.json.encode(reply), usage
+    return _written(vectors, fields, model, usage), usage
 
 
 def _gemini_usage(metadata: object) -> Usage | None:
@@ -190,8 +221,119 @@ def _gemini_usage(metadata: object) -> Usage | None:
 
 GEMINI_EMBEDDINGS = EmbeddingsWire(encode_request=_ask_gemini, decode_reply=_read_gemini)
 
-# By the dialect of the upstream's endpoint.
+# -------------------------------------------------------------------- Cohere upstream
+
+_COHERE_FIELDS = {
+    "dimensions": "output_dimension",
+    **{name: name for name in ("input_type", "truncate", "max_tokens", "priority")},
+}
+
+
+def _ask_cohere(fields: Fields, model: str, losses: Losses) -> Json:
+    """Write the second version of `embed`, whose models must know what the texts are for."""
+    body: Json = {
+        "model": model,
+        "texts": _texts(fields),
+        "input_type": "search_document",
+        "embedding_types": ["float"],
+    }
+    return body | _options(fields, _COHERE_FIELDS, losses)
+
+
+def _read_cohere(body: bytes, fields: Fields, model: str) -> tuple[bytes, Usage | None]:
+    """Read the reply of `embed`. Errors: RelayError when it holds no vectors."""
+    wire = decode_object(body) or {}
+    by_type = wire.get("embeddings")
+    vectors = by_type.get("float") if isinstance(by_type, dict) else by_type
+    if not isinstance(vectors, list) or not vectors:
+        _refuse(body)
+    usage = _cohere_usage(wire.get("meta"))
+    return _written(vectors, fields, model, usage), usage
+
+
+def _cohere_usage(meta: object) -> Usage | None:
+    billed = meta.get("billed_units") if isinstance(meta, dict) else None
+    if not isinstance(billed, dict):
+        return None
+    pictures = clamped(billed.get("image_tokens"))
+    return Usage(input=clamped(billed.get("input_tokens")) + pictures, image_input=pictures)
+
+
+COHERE_EMBEDDINGS = EmbeddingsWire(encode_request=_ask_cohere, decode_reply=_read_cohere)
+
+# -------------------------------------------------------------------- Ollama upstream
+
+_OLLAMA_FIELDS = {name: name for name in ("dimensions", "truncate", "keep_alive", "options")}
+
+
+def _ask_ollama(fields: Fields, model: str, losses: Losses) -> Json:
+    """Write `/api/embed`."""
+    body: Json = {"model": model, "input": _texts(fields)}
+    return body | _options(fields, _OLLAMA_FIELDS, losses)
+
+
+def _read_ollama(body: bytes, fields: Fields, model: str) -> tuple[bytes, Usage | None]:
+    """Read the reply of `/api/embed`. Errors: RelayError when it holds no vectors."""
+    wire = decode_object(body) or {}
+    vectors = wire.get("embeddings")
+    if not isinstance(vectors, list) or not vectors:
+        _refuse(body)
+    count = wire.get("prompt_eval_count")
+    usage = None if count is None else Usage(input=clamped(count))
+    return _written(vectors, fields, model, usage), usage
+
+
+OLLAMA_EMBEDDINGS = EmbeddingsWire(encode_request=_ask_ollama, decode_reply=_read_ollama)
+
+# ------------------------------------------------------------- almost OpenAI's: Voyage, Jina
+
+_VOYAGE_FIELDS = {
+    "dimensions": "output_dimension",
+    **{name: name for name in ("input_type", "truncation", "output_dimension", "output_dtype")},
+}
+_JINA_FIELDS = {
+    name: name
+    for name in ("dimensions", "task", "late_chunking", "truncate", "normalized", "embedding_type")
+}
+
+
+def _ask_voyage(fields: Fields, model: str, losses: Losses) -> Json:
+    """Write Voyage's form, which has no word for floats: they come unasked."""
+    body: Json = {"model": model, "input": fields.get("input")}
+    if _wanted_format(fields) == "base64":
+        body["encoding_format"] = "base64"
+    return body | _options(fields, _VOYAGE_FIELDS, losses)
+
+
+def _ask_jina(fields: Fields, model: str, losses: Losses) -> Json:
+    """Write Jina's form, which has another word for the vectors' form."""
+    body: Json = {"model": model, "input": fields.get("input")}
+    body["embedding_type"] = _wanted_format(fields) or "float"
+    return body | _options(fields, _JINA_FIELDS, losses)
+
+
+def _read_total(body: bytes, fields: Fields, model: str) -> tuple[bytes, Usage | None]:
+    """Read OpenAI's reply from who tells the total only: OpenAI's SDKs want the prompt's share."""
+    read, usage = _read_openai(body, fields, model)
+    if usage is None or b'"prompt_tokens"' in read[-500:]:
+        return read, usage
+    wire = msgspec.json.decode(read)
+    if "prompt_tokens" in wire["usage"]:
+        return read, usage
+    usage = Usage(input=clamped(wire["usage"].get("total_tokens")))
+    wire["usage"] = {"prompt_tokens": usage.input, **wire["usage"]}
+    return msgspec.json.encode(wire), usage
+
+
+VOYAGE_EMBEDDINGS = EmbeddingsWire(encode_request=_ask_voyage, decode_reply=_read_total)
+JINA_EMBEDDINGS = EmbeddingsWire(encode_request=_ask_jina, decode_reply=_read_total)
+
+# By the form that the upstream's endpoint names.
 EMBEDDINGS: Mapping[str, EmbeddingsWire] = {
     "openai_chat": OPENAI_EMBEDDINGS,
     "gemini": GEMINI_EMBEDDINGS,
+    "cohere": COHERE_EMBEDDINGS,
+    "ollama": OLLAMA_EMBEDDINGS,
+    "voyage": VOYAGE_EMBEDDINGS,
+    "jina": JINA_EMBEDDINGS,
 }

@@ -16,7 +16,7 @@ import msgspec
 from headgate import __version__
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.base.frames import Frame
-from headgate.dialects.bridge import DIALECTS, WIRES
+from headgate.dialects.bridge import DIALECTS, WIRES, error_reader
 from headgate.dialects.dialect import FrameDecoder, ReplyContext, Wire
 from headgate.ir.custom_tools import custom_names, with_custom_calls
 from headgate.ir.loss import Loss
@@ -170,7 +170,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
             body=body.data if body.form is None else body.form,
             timeouts=timeouts,
             proxy=channel.proxy,
-            decode_error=WIRES[endpoint.dialect].decode_error,
+            decode_error=error_reader(endpoint.dialect),
             sign=attempt.credential.sign,
             retry_client_errors=channel.retry_client_errors,
         )

@@ -1,4 +1,4 @@
-"""Operations with one reply and no chat in it: embeddings and moderations."""
+"""Operations with one reply and no chat in it: embeddings, rerank and moderations."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from headgate.dialects.embed_content import as_batch, as_openai, of_batch, of_op
 from headgate.dialects.embeddings import EMBEDDINGS
 from headgate.dialects.moderations import flagged
 from headgate.dialects.openai_chat import OPENAI_CHAT
+from headgate.dialects.rerank import RERANK
 from headgate.ir.loss import Losses
 from headgate.ir.usage import Usage
 from headgate.providers.provider import Operation
@@ -19,7 +20,7 @@ from headgate.relay.upstream_body import UpstreamBody
 from headgate.snapshot.facts import Offer
 
 _GEMINI = "gemini"
-PLAIN = frozenset({Operation.EMBEDDINGS, Operation.MODERATIONS})
+PLAIN = frozenset({Operation.EMBEDDINGS, Operation.RERANK, Operation.MODERATIONS})
 
 
 def body_of(call: Call, offer: Offer, dialect: str) -> UpstreamBody:
@@ -30,6 +31,8 @@ def body_of(call: Call, offer: Offer, dialect: str) -> UpstreamBody:
     losses = Losses(dialect)
     if call.operation is Operation.EMBEDDINGS:
         body = _embeddings_body(call, offer, dialect, losses)
+    elif call.operation is Operation.RERANK:
+        body = RERANK[dialect].encode_request(call.fields, offer.model, losses)
     else:
         body = {**call.fields, "model": offer.model}
     data = msgspec.json.encode(body)
@@ -45,17 +48,19 @@ def answer_of(call: Call, offer: Offer, dialect: str, data: bytes) -> tuple[byte
     """
     if call.operation is Operation.EMBEDDINGS:
         return _embeddings_answer(call, offer, dialect, data)
+    if call.operation is Operation.RERANK:
+        return RERANK[dialect].decode_reply(data, call.fields, offer.alias)
     flagged(data)  # raises when there is no verdict in it
     return data, OPENAI_CHAT.read_usage(data)
 
 
 def _embeddings_body(call: Call, offer: Offer, dialect: str, losses: Losses) -> dict[str, Any]:
     if call.dialect != _GEMINI:
-        return EMBEDDINGS[dialect].encode_request(call.fields, offer.model)
+        return EMBEDDINGS[dialect].encode_request(call.fields, offer.model, losses)
     if dialect == _GEMINI:
         return as_batch(call.fields, offer.model, single=_is_single(call))
     asked = as_openai(call.fields, losses, single=_is_single(call))
-    return EMBEDDINGS[dialect].encode_request(asked, offer.model)
+    return EMBEDDINGS[dialect].encode_request(asked, offer.model, losses)
 
 
 def _embeddings_answer(
