@@ -80,13 +80,16 @@ class MediaReading(msgspec.Struct, frozen=True, kw_only=True):
             return await self._events(kind, response)
         if self._is_json(word):
             return self._json(await response.read_all(MOST_REPLY_BYTES))
-        wrapped = MEDIA[self.call.operation].wrapped
-        if self.call.stream and wrapped is not None:
-            body = await response.read_all(MOST_REPLY_BYTES)
-            self._refuse_empty(body)
-            return MediaAnswer(content_type=_EVENTS, whole=wrapped(body))
-        first = await self._first_bytes(response)
-        return MediaAnswer(content_type=kind or _BINARY, lane=BytesLane(), first=first)
+        wire = MEDIA[self.call.operation]
+        if self.call.stream and wire.wrapped is not None:
+            first = body = await response.read_all(MOST_REPLY_BYTES)
+            answer = MediaAnswer(content_type=_EVENTS, whole=wire.wrapped(body))
+        else:
+            first = await self._first_bytes(response)
+            answer = MediaAnswer(content_type=kind or _BINARY, lane=BytesLane(), first=first)
+        if not first and wire is not TRANSCRIPTS:  # of silence there is nothing to write down
+            raise RelayError(_empty())
+        return answer
 
     def _is_json(self, word: bytes) -> bool:
         if word == _JSON or word.endswith(b"+json"):
@@ -130,12 +133,11 @@ class MediaReading(msgspec.Struct, frozen=True, kw_only=True):
                         break
         except TimeoutError:
             raise RelayError(_silent(self.bound_s)) from None
-        if not frames:
-            self._refuse_empty(b"")
+        if not frames or frames[0].data.startswith(b"[DONE]"):
+            raise RelayError(_empty())
         first = frames[0]
         fields = fields_of(first.data)
         if fields is None:
-            self._refuse_empty(first.data.removeprefix(b"[DONE]"))
             raise RelayError(_bad_reply("The upstream's stream does not begin with JSON."))
         failure = event_failure(first, fields)
         if failure is not None:
@@ -148,20 +150,14 @@ class MediaReading(msgspec.Struct, frozen=True, kw_only=True):
     async def _first_bytes(self, response: UpstreamResponse) -> bytes:
         try:
             async with asyncio.timeout(self.bound_s):
-                first = await response.read()
+                return await response.read()
         except TimeoutError:
             raise RelayError(_silent(self.bound_s)) from None
-        self._refuse_empty(first)
-        return first
 
     def _renaming(self) -> Renaming | None:
         if self.shown_model is None:
             return None
         return Renaming(DIALECTS[self.call.dialect], self.shown_model)
-
-    def _refuse_empty(self, body: bytes) -> None:
-        if not body.strip():
-            raise RelayError(_bad_reply("Upstream server returned an empty response."))
 
 
 def media_body(call: Call, offer: Offer) -> UpstreamBody:
@@ -212,6 +208,10 @@ def _silent(bound_s: float) -> Failure:
     return Failure(
         kind=FailureKind.UPSTREAM_TIMEOUT, message=f"Request timed out after {bound_s:g} seconds"
     )
+
+
+def _empty() -> Failure:
+    return _bad_reply("Upstream server returned an empty response.")
 
 
 def _bad_reply(message: str) -> Failure:
