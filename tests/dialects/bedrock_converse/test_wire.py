@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from headgate.dialects.bedrock_converse.wire import (
+    arguments_object,
+    decode_redacted,
+    decode_signature,
+    encode_redacted,
+    invalid,
+    parsed_object,
+)
+from headgate.ir.request import Signature
+from tests.dialects.bedrock_converse.asked import PROOF
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        (PROOF, "anthropic"),
+        ("EtkBCkgIEBABGAIqQIyk4xd3", "anthropic"),
+        ("RXRrRUNrZ0lCeEFCR0FJcVFK", "anthropic"),  # the form that is wrapped twice
+        ("RaBUjEyMzQ1Njc4", "bedrock_converse"),
+        ("something else", "bedrock_converse"),
+        ("Egg", "bedrock_converse"),
+    ],
+)
+def test_a_proof_that_looks_like_claudes_is_anthropics(text: str, origin: str) -> None:
+    assert decode_signature(text) == Signature(origin, text)
+
+
+def test_an_empty_signature_proves_nothing() -> None:
+    assert decode_signature("") is None
+
+
+def test_redacted_reasoning_of_claude_is_what_anthropics_api_calls_data() -> None:
+    wire = base64.b64encode(PROOF.encode()).decode()
+    signature = decode_redacted(wire)
+    assert signature == Signature("anthropic", PROOF)
+    assert encode_redacted(signature) == wire
+
+
+@pytest.mark.parametrize("data", ["AAEC/w==", "not base64!", base64.b64encode(b"text").decode()])
+def test_redacted_reasoning_of_others_is_kept_as_it_came(data: str) -> None:
+    signature = decode_redacted(data)
+    assert signature == Signature("bedrock_converse", data)
+    assert encode_redacted(signature) == data
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("", {}), (" ", {}), ('{"a":1}', {"a": 1}), ("[1]", None), ("{", None)]
+)
+def test_arguments_are_an_object_or_none(text: str, found: object) -> None:
+    assert arguments_object(text) == found
+
+
+def test_only_json_objects_are_objects() -> None:
+    assert parsed_object(b'{"a":1}') == {"a": 1}
+    assert [parsed_object(body) for body in (b"[]", b"x", b"\xff", b"[" * 100_000)] == [None] * 4
+
+
+def test_a_mistake_has_its_place() -> None:
+    failure = invalid("No", "tools[0].name").failure
+    assert (failure.param, failure.message) == ("tools[0].name", "No - at `$.tools[0].name`")
