@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from headgate.dialects.bridge import WIRES
+from headgate.dialects.embeddings import EMBEDDINGS
+from headgate.dialects.rerank import RERANK
 from headgate.providers.catalog import CATALOG
 from headgate.providers.provider import Operation, Provider
 
@@ -34,3 +37,16 @@ def test_github_models_offers_seven_models_unasked_and_is_gone() -> None:
     assert len(row.fixed_models) == 7
     assert row.retry_client_errors
     assert "2026-07-30" in row.gone
+
+
+@ROWS
+def test_every_form_of_vectors_and_ranks_is_one_that_is_written(row: Provider) -> None:
+    family = row.chat_dialects[0] if row.chat_dialects else "openai_chat"
+    for operation, written in ((Operation.EMBEDDINGS, EMBEDDINGS), (Operation.RERANK, RERANK)):
+        if operation in row.paths:
+            assert row.forms.get(operation, family) in written
+
+
+@ROWS
+def test_every_chat_dialect_of_a_row_is_one_that_is_written(row: Provider) -> None:
+    assert set(row.chat_dialects) <= WIRES.keys() | {"openai_responses"}

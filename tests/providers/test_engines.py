@@ -41,6 +41,10 @@ from headgate.providers.engines import ENGINES, infer_engine, provider_for
         ("https://ark.cn-beijing.volces.com/api/v3/chat/completions", "gpt", "openai-compatible"),
         ("https://anyone.test/v1/responses", "gpt", "openai-responses"),
         ("https://api.tavily.com/search", "search", "search"),
+        ("http://localhost:11434/api/chat", "ollama", "ollama"),
+        ("http://localhost:11434/v1/chat/completions", "gpt", "openai-compatible"),
+        ("https://api.jina.ai/v1/rerank", "gpt", "jina"),
+        ("https://api.voyageai.com/v1/embeddings", "gpt", "voyage"),
     ],
 )
 def test_a_base_url_tells_the_engine_and_the_row(

@@ -15,6 +15,7 @@ from headgate.providers.provider import Root
         ("https://h/v1/responses/compact", "https://h/v1"),
         ("https://h/v1/images/generations", "https://h/v1"),
         ("https://h/v1/audio/speech", "https://h/v1"),
+        ("https://h/v1/rerank", "https://h/v1"),
         ("https://h/v1", "https://h/v1"),
         ("https://h/", "https://h"),
         ("https://h", "https://h"),
@@ -68,6 +69,34 @@ def test_gemini_roots_have_a_version(base_url: str, root: str) -> None:
 )
 def test_azure_keeps_the_host_and_an_api_version(base_url: str, query: str) -> None:
     assert roots.azure(base_url) == Root("https://x.openai.azure.com", query)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "root"),
+    [
+        ("https://api.cohere.com", "https://api.cohere.com"),
+        ("https://api.cohere.com/v2", "https://api.cohere.com"),
+        ("https://api.cohere.com/v1/chat", "https://api.cohere.com"),
+        ("https://h/proxy/compatibility/v1/chat/completions", "https://h/proxy"),
+        ("https://h/proxy/v2/chat/", "https://h/proxy"),
+        ("https://h/proxy", "https://h/proxy"),
+    ],
+)
+def test_cohere_roots_stand_before_all_versions(base_url: str, root: str) -> None:
+    assert roots.cohere(base_url) == Root(root)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "root"),
+    [
+        ("http://localhost:11434", "http://localhost:11434"),
+        ("http://localhost:11434/api/chat", "http://localhost:11434"),
+        ("http://localhost:11434/v1/", "http://localhost:11434"),
+        ("https://h/ollama/api", "https://h/ollama"),
+    ],
+)
+def test_ollama_roots_stand_before_both_of_its_apis(base_url: str, root: str) -> None:
+    assert roots.ollama(base_url) == Root(root)
 
 
 def test_an_azure_models_url_is_kept_and_given_the_api_version_it_needs() -> None:

@@ -41,6 +41,7 @@ def test_siblings_are_built_beside_a_complete_url() -> None:
         "chat": "https://h/v1/chat/completions",
         "completions": "https://h/v1/completions",
         "embeddings": "https://h/v1/embeddings",
+        "rerank": "https://h/v1/rerank",
         "moderations": "https://h/v1/moderations",
         "models": "https://h/v1/models",
     }
@@ -75,7 +76,7 @@ def test_siblings_are_built_beside_a_complete_url() -> None:
         ),
         (
             "https://api.cohere.com/v1/chat",
-            "https://api.cohere.com/compatibility/v1/chat/completions",
+            "https://api.cohere.com/v2/chat",
         ),
         (
             "https://api.cloudflare.com/client/v4/accounts/acc/ai/run",
@@ -150,6 +151,54 @@ def test_azure_asks_for_images_and_audio_of_a_deployment() -> None:
     assert asked.items() >= wanted.items()
     assert "image_variations" not in asked
     assert found["speech"].endswith("/audio/speech?api-version=2025-01-01-preview")
+
+
+def forms(base_url: str, engine: str = "") -> dict[str, str]:
+    """List the forms of what a base URL leads to: operation -> dialects, in order."""
+    provider = provider_for(engine or infer_engine(base_url), base_url)
+    found = endpoints_of(provider, base_url)
+    return {name.value: " ".join(way.dialect for way in ways) for name, ways in found.items()}
+
+
+def test_cohere_speaks_its_own_words_first_and_openais_as_well() -> None:
+    assert urls("https://h/proxy/v2/chat", "cohere") == {
+        "chat": "https://h/proxy/v2/chat",
+        "embeddings": "https://h/proxy/v2/embed",
+        "rerank": "https://h/proxy/v2/rerank",
+        "models": "https://h/proxy/v1/models?page_size=1000",
+    }
+    assert forms("https://api.cohere.com") == {
+        "chat": "cohere openai_chat",
+        "embeddings": "cohere",
+        "rerank": "cohere",
+        "models": "cohere",
+    }
+
+
+def test_ollama_speaks_its_own_words_first_and_openais_as_well() -> None:
+    assert urls("http://localhost:11434", "ollama") == {
+        "chat": "http://localhost:11434/api/chat",
+        "completions": "http://localhost:11434/v1/completions",
+        "embeddings": "http://localhost:11434/api/embed",
+        "models": "http://localhost:11434/api/tags",
+    }
+    found = forms("http://localhost:11434/api/chat")
+    assert (found["chat"], found["embeddings"]) == ("ollama openai_chat", "ollama")
+
+
+@pytest.mark.parametrize(
+    ("base_url", "form"),
+    [("https://api.jina.ai/v1/rerank", "jina"), ("https://api.voyageai.com/v1", "voyage")],
+)
+def test_those_who_only_embed_and_rank_name_their_forms(base_url: str, form: str) -> None:
+    root = base_url.removesuffix("/rerank")
+    assert urls(base_url) == below(root, {"embeddings": "/embeddings", "rerank": "/rerank"})
+    assert forms(base_url) == {"embeddings": form, "rerank": form}
+
+
+def test_others_rank_in_the_common_form() -> None:
+    assert forms("https://h/v1")["rerank"] == "openai_chat"
+    assert urls("https://openrouter.ai")["rerank"] == "https://openrouter.ai/api/v1/rerank"
 
 
 def test_vendors_without_an_endpoint_are_not_asked_for_it() -> None:

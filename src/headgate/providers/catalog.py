@@ -50,6 +50,8 @@ _GEMINI_PATHS = {
     Operation.MODELS: "/models",
 }
 _GEMINI_STREAM_PATHS = {"gemini": "/models/{model}:streamGenerateContent?alt=sse"}
+_RERANK_PATHS: dict[str, str] = {Operation.RERANK: "/rerank"}
+_VECTOR_PATHS: dict[str, str] = {Operation.EMBEDDINGS: "/embeddings", Operation.RERANK: "/rerank"}
 _AZURE_DEPLOYMENT = "/openai/deployments/{model}"
 _LATER = "comes with a later release of headgate; this release cannot use the channel"
 
@@ -63,7 +65,7 @@ _ROWS = (
         traits=frozenset({CUSTOM_TOOLS}),
         docs="https://platform.openai.com/docs/api-reference",
     ),
-    Provider(name="openai-compatible", paths=_OPENAI_PATHS | _REALTIME_PATHS),
+    Provider(name="openai-compatible", paths=_OPENAI_PATHS | _REALTIME_PATHS | _RERANK_PATHS),
     Provider(
         name="openai-responses",
         chat_dialects=("openai_responses",),
@@ -77,6 +79,7 @@ _ROWS = (
         base_url="https://openrouter.ai/api/v1",
         chat_dialects=("openai_chat", "openai_responses", "anthropic"),
         paths=_CHAT_PATHS
+        | _RERANK_PATHS
         | {"openai_responses": "/responses", "anthropic": "/messages"}
         | {Operation.IMAGES: "/images", Operation.TRANSCRIPTIONS: "/audio/transcriptions"},
         docs="https://openrouter.ai/docs/api-reference",
@@ -190,12 +193,46 @@ _ROWS = (
     Provider(
         name="cohere",
         base_url="https://api.cohere.com",
+        chat_dialects=("cohere", "openai_chat"),
         paths={
+            "cohere": "/v2/chat",
             "openai_chat": "/compatibility/v1/chat/completions",
-            Operation.EMBEDDINGS: "/compatibility/v1/embeddings",
+            Operation.EMBEDDINGS: "/v2/embed",
+            Operation.RERANK: "/v2/rerank",
+            Operation.MODELS: "/v1/models?page_size=1000",
         },
-        root=roots.host,
-        docs="https://docs.cohere.com/docs/compatibility-api",
+        root=roots.cohere,
+        docs="https://docs.cohere.com/reference/about",
+    ),
+    Provider(
+        name="ollama",
+        base_url="http://localhost:11434",
+        chat_dialects=("ollama", "openai_chat"),
+        paths={
+            "ollama": "/api/chat",
+            "openai_chat": "/v1/chat/completions",
+            Operation.COMPLETIONS: "/v1/completions",
+            Operation.EMBEDDINGS: "/api/embed",
+            Operation.MODELS: "/api/tags",
+        },
+        root=roots.ollama,
+        docs="https://docs.ollama.com/api",
+    ),
+    Provider(
+        name="jina",
+        base_url="https://api.jina.ai/v1",
+        chat_dialects=(),
+        paths=_VECTOR_PATHS,
+        forms={Operation.EMBEDDINGS: "jina", Operation.RERANK: "jina"},
+        docs="https://jina.ai/embeddings",
+    ),
+    Provider(
+        name="voyage",
+        base_url="https://api.voyageai.com/v1",
+        chat_dialects=(),
+        paths=_VECTOR_PATHS,
+        forms={Operation.EMBEDDINGS: "voyage", Operation.RERANK: "voyage"},
+        docs="https://docs.voyageai.com/reference",
     ),
     Provider(
         name="cloudflare",

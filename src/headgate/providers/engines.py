@@ -21,6 +21,7 @@ CLOUDFLARE = "cloudflare"
 AWS = "aws"
 COHERE = "cohere"
 CODEX = "codex"
+OLLAMA = "ollama"
 DATABRICKS = "azure-databricks"
 SEARCH = "search"
 DOUBAO = "doubao-translation"
@@ -54,8 +55,12 @@ _OPENAI_HOSTS = {
     "api.x.ai": "xai",
     "models.inference.ai.azure.com": "github-models",
     "models.github.ai": "github-models",
+    "api.jina.ai": "jina",
+    "api.voyageai.com": "voyage",
+    "ai.mongodb.com": "voyage",
 }
 _COHERE_HOSTS = ("api.cohere.com", "api.cohere.ai")
+_OLLAMA_ENDPOINTS = ("/api/chat", "/api/embed")
 _GEMINI_HOST = "generativelanguage.googleapis.com"
 _CHAT_COMPLETIONS = "/chat/completions"
 
@@ -80,6 +85,8 @@ def infer_engine(base_url: str) -> str:
         return VERTEX
     if path.endswith("/v1/messages"):
         return CLAUDE
+    if path.endswith(_OLLAMA_ENDPOINTS):
+        return OLLAMA
     return _engine_of_host(host, path)
 
 

@@ -29,7 +29,10 @@ _ENDPOINTS = (
     "/embeddings",
     "/responses",
     "/messages",
+    "/rerank",
 )
+_COHERE_PATH = re.compile(r"/(?:compatibility/)?v\d+(?:/.*)?$")
+_OLLAMA_PATH = re.compile(r"/(?:api|v1)(?:/.*)?$")
 _VERSION = re.compile(r"/v\d+[a-z0-9]*$")
 
 
@@ -71,6 +74,16 @@ def azure_models(base_url: str) -> Root:
     return Root(root.url, _azure_query(root.query, AZURE_MODELS_API_VERSION))
 
 
+def cohere(base_url: str) -> Root:
+    """Find what stands before the versions: `https://h`, `.../v2/chat`, `.../compatibility/v1`."""
+    return _before(base_url, _COHERE_PATH)
+
+
+def ollama(base_url: str) -> Root:
+    """Find what stands before `/api` and `/v1`: `https://h`, `.../api/chat`, `.../v1`."""
+    return _before(base_url, _OLLAMA_PATH)
+
+
 def host(base_url: str) -> Root:
     """Keep the host alone: the row's paths are absolute."""
     return Root(_origin(base_url))
@@ -86,6 +99,11 @@ def bedrock(base_url: str) -> Root:
     """Keep everything before `/model/`: the host, or a path of a gateway before it."""
     path = urlsplit(base_url).path.partition("/model/")[0]
     return Root(_origin(base_url) + path.rstrip("/"))
+
+
+def _before(base_url: str, path: re.Pattern[str]) -> Root:
+    parts = urlsplit(base_url)
+    return Root(_origin(base_url) + path.sub("", parts.path.rstrip("/")), parts.query)
 
 
 def _origin(base_url: str) -> str:
