@@ -238,7 +238,26 @@ def test_a_schema_is_sent_closed() -> None:
         "type": "json_schema",
         "schema": {"type": "object", "description": "d", "additionalProperties": False},
     }
-    assert losses == {"response_format.json_schema.schema": "changed"}
+    assert losses == {
+        "response_format.json_schema.name": "dropped",
+        "response_format.json_schema.schema": "changed",
+    }
+
+
+def test_a_schema_keeps_its_own_description() -> None:
+    schema = {"type": "object", "description": "own", "additionalProperties": False}
+    form = ResponseFormat(kind="json_schema", description="d", schema=schema)
+    body, losses = encoded(response_format=form)
+    assert body["output_config"]["format"]["schema"] == schema
+    assert losses == {"response_format.json_schema.description": "dropped"}
+
+
+def test_a_block_without_a_type_is_left_to_the_upstream() -> None:
+    request = ANTHROPIC.decode_request(
+        b'{"model":"m","messages":[{"role":"user","content":[{"no":"type"}]}]}'
+    )
+    written = ANTHROPIC.encode_request(request, Target(model="m"), Losses("anthropic"))
+    assert written["messages"][0]["content"] == [{"no": "type"}]
 
 
 @pytest.mark.parametrize(

@@ -147,19 +147,29 @@ def test_what_the_caller_asks_counts_before_the_alias() -> None:
 @pytest.mark.parametrize(
     ("wire", "reasoning"),
     [
-        ({}, Reasoning()),
+        ({}, None),
         ({"thinkingBudget": 512}, Reasoning(budget_tokens=512)),
         ({"thinking_budget": "512"}, Reasoning(budget_tokens=512)),
         ({"thinkingBudget": 0}, Reasoning(effort="none", budget_tokens=0)),
         ({"thinkingBudget": -1}, Reasoning(adaptive=True)),
         ({"thinkingLevel": "HIGH"}, Reasoning(effort="high")),
         ({"thinkingLevel": 4}, Reasoning(effort="minimal")),
-        ({"thinkingLevel": "THINKING_LEVEL_UNSPECIFIED"}, Reasoning()),
+        ({"thinkingLevel": "THINKING_LEVEL_UNSPECIFIED"}, None),
         ({"includeThoughts": True}, Reasoning(visible=True)),
     ],
 )
-def test_a_thinking_config_is_read(wire: Json, reasoning: Reasoning) -> None:
-    assert decode_thinking(wire, "x") == reasoning
+def test_a_thinking_config_is_read(wire: Json, reasoning: Reasoning | None) -> None:
+    assert decode_thinking(wire, "x") == (reasoning, {})
+
+
+def test_what_only_gemini_knows_of_thinking_is_kept() -> None:
+    wish = Reasoning(budget_tokens=512)
+    assert decode_thinking({"thinkingBudget": 512, "new": 1}, "x") == (wish, {"new": 1})
+
+
+def test_an_effort_says_more_than_that_the_model_may_decide() -> None:
+    wish = Reasoning(effort="high", adaptive=True)
+    assert written("gemini-2.5-flash", wish)["thinkingBudget"] == 24_576 * 3 // 4
 
 
 def test_an_unknown_level_is_refused_with_its_place() -> None:

@@ -27,6 +27,12 @@ def test_both_spellings_of_a_name_are_one(name: str, ours: str) -> None:
     assert wire.camel(name) == ours
 
 
+def test_a_name_in_both_spellings_is_refused() -> None:
+    both: dict[str, Any] = {"inline_data": {}, "inlineData": {}}
+    assert refusal(lambda: wire.fields(both, "contents[0].parts[0]")) == "contents[0].parts[0]"
+    assert wire.fields({"a_b": None, "aB": 1}, "") == {"aB": 1}
+
+
 def test_names_inside_of_objects_can_be_spelled_anew() -> None:
     assert wire.all_camel({"a_b": {"c_d": 1}, "e": "f_g"}) == {"aB": {"cD": 1}, "e": "f_g"}
     assert wire.all_camel(None) is None

@@ -7,7 +7,10 @@ import msgspec
 import pytest
 
 from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.dialects.dialect import Target
 from headgate.dialects.openai_chat.request import decode_request
+from headgate.dialects.openai_chat.request_encoder import encode_request
+from headgate.ir.loss import Losses
 from headgate.ir.request import (
     Audio,
     AudioOutput,
@@ -100,7 +103,7 @@ def test_every_option_of_the_same_name_is_carried() -> None:
     [
         ({"max_tokens": 5}, "max_tokens", 5),
         ({"max_completion_tokens": 6}, "max_tokens", 6),
-        ({"max_tokens": 5, "max_completion_tokens": 6}, "max_tokens", 6),
+        ({"max_tokens": 6, "max_completion_tokens": 6}, "max_tokens", 6),
         ({"stop": "x"}, "stop", ("x",)),
         ({"stop": ["x", "y"]}, "stop", ("x", "y")),
         ({"stop": None}, "stop", ()),
@@ -385,3 +388,47 @@ def test_broken_json_tells_where() -> None:
 
 def test_a_body_that_is_no_object_is_refused() -> None:
     assert refused(b"[]").kind is FailureKind.INVALID_REQUEST
+
+
+def test_what_nobody_reads_inside_of_parts_and_calls_is_kept_by_its_path() -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://h/a.png", "x": 1}}
+    file = {"type": "file", "file": {"file_id": "f", "file_data": "aGk=", "filename": "n"}}
+    message = called("c1", audio={"id": "a", "w": 4})
+    message["tool_calls"][0]["y"] = 2
+    message["tool_calls"][0]["function"]["z"] = 3
+    request = asked(
+        {"role": "user", "content": [image, file]},
+        message,
+        answered("c1") | {"name": "another"},
+    )
+    assert [turn.extras.get("openai_chat") for turn in request.turns] == [
+        {"content[0].image_url.x": 1, "content[1].file.file_data": "aGk="},
+        {"tool_calls[0].y": 2, "tool_calls[0].function.z": 3, "audio.w": 4},
+        {"name": "another"},
+    ]
+
+
+def test_what_nobody_reads_of_a_tool_is_kept_by_its_path() -> None:
+    custom = {"type": "custom", "custom": {"name": "c", "x": 1}, "y": 2}
+    function = {"name": "f", "z": 3}
+    user = {"role": "user", "content": "a"}
+    request = asked(user, tools=[custom], functions=[function])
+    kept = {"tools[0].y": 2, "tools[0].custom.x": 1, "tools[1].function.z": 3}
+    assert request.extras == {"openai_chat": kept}
+
+
+def test_geminis_signature_beside_a_call_comes_back() -> None:
+    message = called("c1")
+    message["tool_calls"][0]["extra_content"] = {"google": {"thought_signature": "s"}}
+    request = asked(message, answered("c1"))
+    (call,) = request.turns[0].parts
+    assert isinstance(call, ToolCall)
+    assert call.signature == Signature("gemini", "s")
+
+
+def test_of_two_limits_the_newer_counts_and_the_older_is_named() -> None:
+    request = asked(max_tokens=5, max_completion_tokens=6)
+    assert request.max_tokens == 6
+    losses = Losses("openai_chat")
+    assert encode_request(request, Target(model="m"), losses)["max_tokens"] == 6
+    assert [loss.field for loss in losses] == ["max_tokens"]

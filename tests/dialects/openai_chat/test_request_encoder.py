@@ -194,7 +194,7 @@ def test_pictures_of_the_assistant_are_named_as_lost() -> None:
             "high",
             ["changed reasoning.budget_tokens"],
         ),
-        ({"reasoning": Reasoning(adaptive=True)}, "reasoning_effort", None, []),
+        ({"reasoning": Reasoning(adaptive=True)}, "reasoning_effort", None, ["dropped thinking"]),
         (
             {"reasoning": Reasoning(visible=True)},
             "reasoning_effort",
@@ -287,3 +287,17 @@ def test_the_order_of_fields_stays() -> None:
     fields = {"a": Raw(b"1"), "model": Raw(b'"alias"'), "z": Raw(b"2")}
     body = msgspec.json.encode(patch_request(fields, Target(model="up")))
     assert body == b'{"a":1,"model":"up","z":2}'
+
+
+def test_a_mark_without_a_place_is_named() -> None:
+    mark = CacheMark()
+    call = ToolCall(call_id="c", name="f", cache=mark)
+    turns = (
+        Turn(role="assistant", parts=(call,)),
+        Turn(role="tool", parts=(ToolResult(call_id="c", cache=mark),)),
+    )
+    _, lost = written(*turns)
+    assert lost == [
+        "dropped messages[0].content[0].cache_control",
+        "dropped messages[1].content[0].cache_control",
+    ]

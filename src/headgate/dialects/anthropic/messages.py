@@ -73,7 +73,7 @@ class _Message:
         self.fields: Json = {}
 
     def call_ids(self) -> list[str]:
-        return [block["id"] for block in self.blocks if block["type"] == "tool_use"]
+        return [block["id"] for block in self.blocks if block.get("type") == "tool_use"]
 
     def wire(self) -> Json:
         content = [*self.results.values(), *self.blocks]
@@ -353,9 +353,9 @@ def _match_results(messages: list[_Message], losses: Losses) -> None:
 
 def _strip_prefill(message: _Message, losses: Losses) -> None:
     """The beginning of an answer must not end in blanks."""
-    if message.role != "assistant" or not message.blocks or message.blocks[-1]["type"] != "text":
+    last = message.blocks[-1] if message.blocks else {}
+    if message.role != "assistant" or last.get("type") != "text":
         return
-    last = message.blocks[-1]
     stripped = last["text"].rstrip()
     if stripped != last["text"]:
         losses.changed("messages", "blanks at the end of the answer's beginning were cut")
@@ -365,7 +365,7 @@ def _strip_prefill(message: _Message, losses: Losses) -> None:
 def _unsigned_tool_turn(messages: list[_Message]) -> bool:
     if len(messages) < 2 or not messages[-1].results:
         return False
-    kinds = {block["type"] for block in messages[-2].blocks}
+    kinds = {block.get("type") for block in messages[-2].blocks}
     return not kinds & {"thinking", "redacted_thinking"}
 
 

@@ -285,8 +285,12 @@ def _encode_format(
         losses.changed("response_format", "asked for in the system prompt")
         return None, [{"type": "text", "text": _JSON_ONLY}]
     schema = asked.schema
+    if asked.name:
+        losses.dropped("response_format.json_schema.name")
     if asked.description and "description" not in schema:
         schema = {**schema, "description": asked.description}
+    elif asked.description:
+        losses.dropped("response_format.json_schema.description", "the schema has its own")
     if not rules.structured:
         losses.changed("response_format", "asked for in the system prompt")
         return None, [{"type": "text", "text": _SCHEMA_ONLY + compact(schema)}]
@@ -336,9 +340,12 @@ def _restore(body: Json, leftovers: Mapping[str, Json], losses: Losses) -> None:
             for key, value in fields.items():
                 body.setdefault(key, value)
         elif place in ("metadata", "output_config") or place in body:
-            body[place] = {**fields, **body.get(place, {})}
-        elif place == "output_config.format":
-            body.get("output_config", {}).get("format", {}).update(fields)
+            written = body.get(place, {})
+            for key in fields.keys() & written.keys():
+                losses.dropped(joined(place, key), "what else is asked for says it otherwise")
+            body[place] = {**fields, **written}
+        elif place == "output_config.format" and "format" in body.get("output_config", {}):
+            body["output_config"]["format"].update(fields)
         else:
             for key in fields:
                 losses.dropped(joined(place, key))

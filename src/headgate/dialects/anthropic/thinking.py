@@ -117,6 +117,8 @@ def _with_budget(
         wanted = _BUDGETS[reasoning.effort or "medium"]
     budget, max_tokens = _fitted(max(wanted, SMALLEST_BUDGET), limits.max_tokens, rules, losses)
     known = reasoning.budget_tokens is not None and reasoning.effort in rules.efforts
+    if reasoning.budget_tokens is not None and reasoning.effort is not None and not known:
+        losses.dropped("reasoning_effort", "this model takes the budget")
     return Thoughts(
         max_tokens=max_tokens,
         thinking=_shown({"type": "enabled", "budget_tokens": budget}, reasoning.visible),
@@ -153,6 +155,8 @@ def _adaptive(reasoning: Reasoning, rules: ModelRules, max_tokens: int, losses: 
         losses.changed("thinking.budget_tokens", f"sent as effort {wanted}")
         # A budget has always shown the thoughts; these models keep them back unless asked.
         visible = True if visible is None else visible
+    elif reasoning.budget_tokens is not None:
+        losses.dropped("thinking.budget_tokens", "this model takes the effort")
     effort = None if wanted is None else _nearest(wanted, rules.efforts)
     if effort != wanted:
         losses.changed("reasoning_effort", f"sent as {effort}")

@@ -75,7 +75,9 @@ def encode_tools(
                 losses.dropped(place, f"a tool that only {tool.dialect} knows")
             continue
         if allowed and tool.name not in allowed:
-            continue  # a list of allowed tools means the same as offering no others
+            # A list of allowed tools means the same as offering no others.
+            losses.dropped(place, "not among the allowed tools, so it is not offered")
+            continue
         if not acceptable_name(tool.name):
             # Another name could not be turned back when the model calls it.
             raise invalid(f"Tool name `{tool.name}` is refused by this upstream", f"{place}.name")
@@ -131,6 +133,8 @@ def encode_tool_choice(request: ChatRequest, tools: list[Json], losses: Losses) 
     if not tools:
         if request.tool_choice is not None and request.tool_choice.mode in ("required", "tool"):
             losses.dropped("tool_choice", "there are no tools")
+        if request.parallel_tool_calls is False:
+            losses.dropped("parallel_tool_calls", "there are no tools")
         return None
     choice: Json | None = None
     if request.tool_choice is not None:
@@ -146,6 +150,8 @@ def encode_tool_choice(request: ChatRequest, tools: list[Json], losses: Losses) 
         choice = {"type": "auto"}
     if parallel is not None and choice is not None and choice["type"] != "none":
         choice["disable_parallel_tool_use"] = not parallel
+    elif parallel is False:
+        losses.dropped("parallel_tool_calls", "there are to be no calls")
     return choice
 
 

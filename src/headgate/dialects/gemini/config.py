@@ -75,7 +75,9 @@ def decode_config(value: object, place: str) -> tuple[dict[str, Any], Json]:
         known["modalities"] = tuple(_modality(word, where) for word, where in modalities)
     if "thinkingConfig" in config:
         at = f"{place}.thinkingConfig"
-        known["reasoning"] = decode_thinking(config.pop("thinkingConfig"), at)
+        known["reasoning"], rest = decode_thinking(config.pop("thinkingConfig"), at)
+        if rest:
+            config["thinkingConfig"] = rest
     known["response_format"] = _response_format(config, place)
     known["audio"] = _audio(config)
     return known, config
@@ -96,8 +98,10 @@ def _response_format(config: Json, place: str) -> ResponseFormat | None:
     if kind != _JSON:
         return None
     del config["responseMimeType"]
-    schema = from_subset(config.pop("responseSchema", None))
-    schema = config.pop("responseJsonSchema", schema)
+    if "responseJsonSchema" in config:  # a schema of the subset beside it stays Gemini's
+        schema = config.pop("responseJsonSchema")
+    else:
+        schema = from_subset(config.pop("responseSchema", None))
     if schema is None:
         return ResponseFormat(kind="json")
     if not isinstance(schema, dict):
@@ -195,9 +199,16 @@ def _answer_form(request: ChatRequest, target: Target, config: Json, losses: Los
     config["responseMimeType"] = _JSON
     if form.schema is None:
         return
-    cleaned = to_subset(form.schema)
+    schema = form.schema
+    if form.name:
+        losses.dropped("response_format.json_schema.name")
+    if form.description and "description" not in schema:
+        schema = {**schema, "description": form.description}
+    elif form.description:
+        losses.dropped("response_format.json_schema.description", "the schema has its own")
+    cleaned = to_subset(schema)
     if cleaned.lost and family.takes_json_schema:
-        config["responseJsonSchema"] = as_json_schema(form.schema)
+        config["responseJsonSchema"] = as_json_schema(schema)
         return
     if cleaned.lost:
         losses.changed("response_format.json_schema.schema", ", ".join(cleaned.lost))

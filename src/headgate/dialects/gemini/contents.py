@@ -272,8 +272,11 @@ class _Encoder:
         if isinstance(written, str):
             self._losses.dropped(place, written)
             return []
-        if isinstance(part, File) and part.name:
-            self._losses.dropped(f"{place}.file.filename")
+        if isinstance(part, File):
+            if part.name:
+                self._losses.dropped(f"{place}.file.filename")
+            if part.citations_enabled:
+                self._losses.dropped(f"{place}.citations")
         if isinstance(part, Image):
             if part.detail not in {None, "auto"}:
                 self._losses.dropped(f"{place}.image_url.detail")

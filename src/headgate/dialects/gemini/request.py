@@ -93,7 +93,7 @@ def encode_request(request: ChatRequest, target: Target, losses: Losses) -> Json
     body["safetySettings"] = _nothing_blocked(family.safety_off)
     if config := encode_config(request, target, losses):
         body["generationConfig"] = config
-    return _with_extras(body, request.extras.get(NAME, {}))
+    return _with_extras(body, request.extras.get(NAME, {}), losses)
 
 
 def _nothing_blocked(threshold: str) -> list[Json]:
@@ -102,13 +102,15 @@ def _nothing_blocked(threshold: str) -> list[Json]:
     return [*settings, {"category": _CIVIC_HARM, "threshold": "BLOCK_NONE"}]
 
 
-def _with_extras(body: Json, extras: Json) -> Json:
+def _with_extras(body: Json, extras: Json, losses: Losses) -> Json:
     """Lay the fields that only Gemini knows over the body."""
     more = dict(extras)
-    declarations = more.pop(_DECLARATIONS, {})
+    declarations = dict(more.pop(_DECLARATIONS, {}))
     for entry in body.get("tools", []):
         for function in entry.get("functionDeclarations", []):
-            function.update(declarations.get(function["name"], {}))
+            function.update(declarations.pop(function["name"], {}))
+    for name in declarations:
+        losses.dropped(f"{_DECLARATIONS}.{name}", "the function is not offered")
     return merged(body, more)
 
 

@@ -40,21 +40,25 @@ _THINK_SUFFIX = re.compile(r"-think-(\d{1,7})(?=-|$)")  # `-search` may follow
 _LEVEL_SUFFIX = re.compile(r"-(minimal|low|medium|high)$")
 
 
-def decode_thinking(value: object, place: str) -> Reasoning:
-    """Read {"thinkingBudget": int, "thinkingLevel": str, "includeThoughts": bool}, all optional."""
+def decode_thinking(value: object, place: str) -> tuple[Reasoning | None, Json]:
+    """Read {"thinkingBudget": int, "thinkingLevel": str, "includeThoughts": bool}, all optional.
+
+    Gives the wish, None if there is none, and the fields that only Gemini knows.
+    """
     config = fields(value, place)
-    visible, effort, budget = config.get("includeThoughts"), None, None
+    visible, effort, budget = config.pop("includeThoughts", None), None, None
     if "thinkingLevel" in config:
-        effort = _effort(config["thinkingLevel"], f"{place}.thinkingLevel")
+        effort = _effort(config.pop("thinkingLevel"), f"{place}.thinkingLevel")
     if "thinkingBudget" in config:
-        budget = whole(config["thinkingBudget"], f"{place}.thinkingBudget")
+        budget = whole(config.pop("thinkingBudget"), f"{place}.thinkingBudget")
     adaptive = budget is not None and budget < 0
-    return Reasoning(
+    wish = Reasoning(
         effort="none" if budget == 0 else effort,
         budget_tokens=None if adaptive else budget,
         adaptive=adaptive,
         visible=None if visible is None else flag(visible, f"{place}.includeThoughts"),
     )
+    return (None if wish == Reasoning() else wish), config
 
 
 def _effort(value: object, place: str) -> Effort | None:
@@ -84,6 +88,8 @@ def encode_thinking(asked: Reasoning | None, target: Target, losses: Losses) -> 
         if not _is_off(reasoning):
             losses.dropped(_field(reasoning), f"{target.model} does not think")
         return {}
+    if reasoning.budget_tokens and reasoning.effort not in (None, "none"):
+        losses.dropped("reasoning_effort", "the budget is said")
     config: Json = {}
     if family.budgets is not None:
         config |= _budget(reasoning, family.budgets, family.can_stop_thinking, losses)
@@ -121,7 +127,7 @@ def _field(reasoning: Reasoning) -> str:
 def _budget(reasoning: Reasoning, budgets: tuple[int, int], can_stop: bool, losses: Losses) -> Json:
     """Write a budget: the caller's, or the quarters of the highest that an effort stands for."""
     lowest, highest = budgets
-    if reasoning.adaptive:
+    if reasoning.adaptive and reasoning.effort is None:
         return {"thinkingBudget": -1}
     if reasoning.budget_tokens is not None:
         wanted = reasoning.budget_tokens

@@ -65,6 +65,8 @@ def encode_tools(
             case Tool():
                 if not narrowed or tool.name in narrowed:
                     functions.append(_declaration(tool, place, family, losses))
+                else:
+                    losses.dropped(place, "not among the allowed tools, so it is not offered")
             case NativeTool(dialect="gemini"):
                 natives.append(tool.block)
             case NativeTool():

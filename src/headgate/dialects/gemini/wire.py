@@ -42,10 +42,16 @@ def invalid(message: str, place: str) -> RelayError:
 
 
 def fields(value: object, place: str) -> Json:
-    """Read an object: names in camel case, nulls left out."""
+    """Read an object: names in camel case, nulls left out. A name in both spellings is refused."""
     if not isinstance(value, dict):
         raise invalid("Expected an object", place)
-    return {camel(name): inner for name, inner in value.items() if inner is not None}
+    found = {camel(name): inner for name, inner in value.items() if inner is not None}
+    if len(found) < len(value):
+        given = [camel(name) for name, inner in value.items() if inner is not None]
+        twice = next((name for name in found if given.count(name) > 1), None)
+        if twice is not None:
+            raise invalid(f"`{twice}` is given in both spellings", place)
+    return found
 
 
 def objects(value: object, place: str) -> list[tuple[Json, str]]:

@@ -52,7 +52,17 @@ def _part(block: object, place: str, index: int, left: Leftovers) -> Part:
         return Opaque(dialect=NAME, block=block)
     assert isinstance(kind, str)  # noqa: S101  # only a string finds a reader
     left.keep(f"content[{index}]", block, ("type", kind, "cache_control"))
+    inner = block.get(kind)
+    if isinstance(inner, dict):
+        left.keep(f"content[{index}].{kind}", inner, _read_of(kind, inner))
     return reader(block, place)
+
+
+def _read_of(kind: str, inner: Json) -> tuple[str, ...]:
+    """Name the fields that are read of what a part holds."""
+    if kind == "file" and isinstance(inner.get("file_id"), str):
+        return ("file_id", "filename")  # and not the data beside it
+    return _FIELDS.get(kind, ())
 
 
 def _text_part(block: Json, place: str) -> Part:
@@ -125,6 +135,12 @@ def _thinking_part(block: Json, place: str) -> Part:
     return Thinking(text=_str(thinking, f"{place}.thinking"))
 
 
+_FIELDS = {
+    "image_url": ("url", "detail"),
+    "input_audio": ("data", "format"),
+    "file": ("file_data", "filename"),
+    "video_url": ("url",),
+}
 _READERS = {
     "text": _text_part,
     "image_url": _image_part,

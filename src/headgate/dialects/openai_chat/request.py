@@ -8,43 +8,46 @@ Source: platform.openai.com/docs/api-reference/chat/create; vendors' extensions 
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast, get_args
+from typing import cast
 
 import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.dialects.openai_chat import wire
 from headgate.dialects.openai_chat.content import read_cache_mark, read_content
+from headgate.dialects.openai_chat.options import (
+    read_audio_output,
+    read_include_usage,
+    read_reasoning,
+    read_response_format,
+    read_tool_choice,
+    read_tools,
+)
 from headgate.dialects.openai_chat.places import Leftovers, misshapen, refuse
-from headgate.dialects.openai_chat.provenance import NAME, signature_in, thinking_of
-from headgate.dialects.openai_chat.reply import image_of
+from headgate.dialects.openai_chat.provenance import (
+    NAME,
+    extra_content_signature,
+    signature_in,
+    thinking_of,
+)
+from headgate.dialects.openai_chat.reply import image_of, objects
 from headgate.ir.request import (
     Audio,
-    AudioOutput,
-    CacheMark,
     ChatRequest,
-    CustomTool,
-    Effort,
     File,
     Image,
     Json,
-    NativeTool,
     Opaque,
     Part,
-    Reasoning,
     Refusal,
-    ResponseFormat,
     Role,
     Text,
-    Tool,
     ToolCall,
-    ToolChoice,
     ToolResult,
     Turn,
     Uploaded,
 )
 
-_EFFORTS = frozenset(get_args(Effort))
 _ROLES: dict[str, Role] = {
     "system": "system",
     "developer": "developer",
@@ -78,12 +81,12 @@ def decode_request(body: bytes) -> ChatRequest:
         refuse("there must be at least one message", "messages")
     left = Leftovers()
     left.keep("", raw, _TOP_FIELDS)
-    tools = _tools(asked, raw, left)
+    tools = read_tools(asked, raw, left)
     return ChatRequest(
         model=asked.model,
         turns=_turns(asked.messages, raw["messages"]),
         stream=bool(asked.stream),
-        include_usage=_include_usage(asked.stream_options, left),
+        include_usage=read_include_usage(asked.stream_options, left),
         max_tokens=(
             asked.max_completion_tokens
             if asked.max_completion_tokens is not None
@@ -91,14 +94,22 @@ def decode_request(body: bytes) -> ChatRequest:
         ),
         stop=(asked.stop,) if isinstance(asked.stop, str) else tuple(asked.stop or ()),
         tools=tools,
-        tool_choice=_tool_choice(asked, left),
-        response_format=_response_format(asked.response_format, left),
-        reasoning=_reasoning(asked, left),
+        tool_choice=read_tool_choice(asked, left),
+        response_format=read_response_format(asked.response_format, left),
+        reasoning=read_reasoning(asked, left),
         modalities=tuple(asked.modalities or ()),
-        audio=_audio_output(asked.audio, left),
-        extras={NAME: left.found} if left.found else {},
+        audio=read_audio_output(asked.audio, left),
+        extras=_extras(asked, left),
         **{name: getattr(asked, name) for name in _SAME_NAME},
     )
+
+
+def _extras(asked: wire.Request, left: Leftovers) -> dict[str, Json]:
+    extras = {NAME: left.found} if left.found else {}
+    if asked.max_tokens is not None and asked.max_completion_tokens not in (None, asked.max_tokens):
+        # Another limit in the old spelling: no dialect's, so that each of them names it.
+        extras["nobody"] = {"max_tokens": asked.max_tokens}
+    return extras
 
 
 def _decode_json(body: bytes) -> Json:
@@ -134,6 +145,7 @@ def _turns(messages: list[wire.Message], raw: list[Json]) -> tuple[Turn, ...]:
             parts = read_content(message.content, place, left)
             if role == "assistant":
                 parts = _assistant_parts(message, given, parts, place, calls)
+                _keep_of_assistant(given, left)
         turns.append(
             Turn(
                 role=role,
@@ -181,8 +193,20 @@ def _assistant_parts(
     return parts
 
 
+def _keep_of_assistant(given: Json, left: Leftovers) -> None:
+    """Keep what nobody reads of an assistant's calls, sound and pictures."""
+    for index, made in enumerate(given.get("tool_calls") or ()):
+        place = f"tool_calls[{index}]"
+        left.keep(place, made, (*wire.MadeCall.__struct_fields__, "index"))
+        left.keep(f"{place}.function", made.get("function") or {}, ("name", "arguments"))
+        left.keep(f"{place}.custom", made.get("custom") or {}, ("name", "input"))
+    left.keep("audio", given.get("audio") or {}, ("id",))
+    for index, block in enumerate(objects(given.get("images"))):
+        left.keep(f"images[{index}]", block, ("type", "image_url", "index"))
+
+
 def _made_call(made: wire.MadeCall, place: str) -> ToolCall:
-    signature = signature_in(made.id)
+    signature = signature_in(made.id) or extra_content_signature(made.extra_content)
     if made.custom is not None and made.function is None:
         return ToolCall(
             call_id=made.id,
@@ -222,7 +246,9 @@ def _tool_result(
         if not isinstance(part, Text | Image | Audio | File | Opaque):
             refuse("a tool cannot answer with this", f"{place}.content[{index}]")
     allowed = cast("list[Text | Image | Audio | File | Opaque]", content)
-    name = message.name or calls.names[call_id]
+    name = calls.names[call_id]
+    if message.name not in (None, name):  # it follows from the call
+        left.found["name"] = message.name
     return ToolResult(call_id=call_id, content=tuple(allowed), name=name)
 
 
@@ -234,159 +260,3 @@ def _marked(parts: list[Part], cache_control: Json | None) -> list[Part]:
     if isinstance(last, Text | Image | File | ToolCall | ToolResult):
         parts[-1] = msgspec.structs.replace(last, cache=read_cache_mark(cache_control))
     return parts
-
-
-# -------------------------------------------------------------------- tools and options
-
-
-def _tools(
-    asked: wire.Request, raw: Json, left: Leftovers
-) -> tuple[Tool | CustomTool | NativeTool, ...]:
-    tools: list[Tool | CustomTool | NativeTool] = []
-    for index, offered in enumerate(asked.tools or ()):
-        given, place = raw["tools"][index], f"tools[{index}]"
-        if offered.type == "function":
-            if offered.function is None:
-                refuse("Expected `object`", f"{place}.function")
-            left.keep(place, given, ("type", "function", "cache_control"))
-            left.keep(f"{place}.function", given["function"], wire.Function.__struct_fields__)
-            tools.append(_tool(offered.function, read_cache_mark(offered.cache_control)))
-        elif offered.type == "custom" and offered.custom is not None:
-            custom = offered.custom
-            tools.append(
-                CustomTool(
-                    name=custom.name, description=custom.description or "", format=custom.format
-                )
-            )
-        else:
-            tools.append(NativeTool(dialect=NAME, block=given))
-    tools += [_tool(function, None) for function in asked.functions or ()]
-    return tuple(tools)
-
-
-def _tool(function: wire.Function, cache: CacheMark | None) -> Tool:
-    return Tool(
-        name=function.name,
-        description=function.description or "",
-        schema=function.parameters,
-        strict=function.strict,
-        cache=cache,
-    )
-
-
-_MODES: dict[str, Literal["auto", "none", "required"]] = {
-    "auto": "auto",
-    "none": "none",
-    "required": "required",
-    "any": "required",  # Mistral's word
-}
-
-
-def _tool_choice(asked: wire.Request, left: Leftovers) -> ToolChoice | None:
-    """Read `tool_choice` or the legacy `function_call`; an unknown form is kept as it is."""
-    choice = asked.tool_choice if asked.tool_choice is not None else asked.function_call
-    match choice:
-        case None:
-            return None
-        case str(word) if word in _MODES:
-            return ToolChoice(mode=_MODES[word])
-        case (
-            {"function": {"name": str(name)}}
-            | {"custom": {"name": str(name)}}
-            | {"type": "tool", "name": str(name)}
-        ):
-            return ToolChoice(mode="tool", name=name)
-        case {"name": str(name)} if asked.tool_choice is None:
-            return ToolChoice(mode="tool", name=name)
-        case {"type": "allowed_tools", "allowed_tools": {"mode": str(mode), "tools": list(tools)}}:
-            return ToolChoice(mode=_MODES.get(mode, "auto"), allowed=_allowed_names(tools))
-    left.found["tool_choice"] = choice
-    return None
-
-
-def _allowed_names(tools: list[Any]) -> tuple[str, ...]:
-    names = []
-    for tool in tools:
-        match tool:
-            case {"function": {"name": str(name)}} | {"custom": {"name": str(name)}}:
-                names.append(name)
-            case {"name": str(name)}:
-                names.append(name)
-    return tuple(names)
-
-
-def _include_usage(options: Json | None, left: Leftovers) -> bool:
-    left.keep("stream_options", options or {}, ("include_usage",))
-    return bool((options or {}).get("include_usage"))
-
-
-def _response_format(given: Json | None, left: Leftovers) -> ResponseFormat | None:
-    match given:
-        case None:
-            return None
-        case {"type": "text"}:
-            return ResponseFormat(kind="text")
-        case {"type": "json_object"}:
-            left.keep("response_format", given, ("type",))
-            return ResponseFormat(kind="json")
-        case {"type": "json_schema", "json_schema": dict(spec)}:
-            left.keep(
-                "response_format.json_schema", spec, ("name", "description", "schema", "strict")
-            )
-            schema, strict = spec.get("schema"), spec.get("strict")
-            name, description = spec.get("name"), spec.get("description")
-            return ResponseFormat(
-                kind="json_schema",
-                name=name if isinstance(name, str) else "",
-                description=description if isinstance(description, str) else "",
-                schema=schema if isinstance(schema, dict) else {},
-                strict=strict if isinstance(strict, bool) else None,
-            )
-    left.found["response_format"] = given
-    return None
-
-
-def _reasoning(asked: wire.Request, left: Leftovers) -> Reasoning | None:
-    """Read how much to think, in any vendor's spelling.
-
-    OpenAI `reasoning_effort`; OpenRouter `reasoning`; Anthropic's own `thinking`, which Zhipu,
-    DeepSeek and Volcengine share; Qwen `enable_thinking` and `thinking_budget`.
-    """
-    nested, thinking = asked.reasoning or {}, asked.thinking or {}
-    word = asked.reasoning_effort or nested.get("effort")
-    effort: Effort | None = cast("Effort", word) if word in _EFFORTS else None
-    if word is not None and effort is None:
-        left.found["reasoning_effort"] = word
-    mode = thinking.get("type")
-    if mode == "disabled" or asked.enable_thinking is False or nested.get("enabled") is False:
-        effort = "none"
-    switched_on = mode in ("enabled", "adaptive", "auto") or asked.enable_thinking is True
-    budget = _count(thinking.get("budget_tokens"), nested.get("max_tokens"), asked.thinking_budget)
-    adaptive = effort is None and budget is None and (switched_on or bool(nested.get("enabled")))
-    exclude = nested.get("exclude")
-    left.keep("reasoning", nested, ("effort", "max_tokens", "enabled", "exclude"))
-    left.keep("thinking", thinking, ("type", "budget_tokens"))
-    if effort is None and budget is None and not adaptive and exclude is None:
-        return None
-    return Reasoning(
-        effort=effort,
-        budget_tokens=budget,
-        adaptive=adaptive,
-        visible=not exclude if isinstance(exclude, bool) else None,
-    )
-
-
-def _count(*values: object) -> int | None:
-    return next(
-        (value for value in values if isinstance(value, int) and not isinstance(value, bool)), None
-    )
-
-
-def _audio_output(given: Json | None, left: Leftovers) -> AudioOutput | None:
-    if given is None:
-        return None
-    voice, form = given.get("voice"), given.get("format")
-    left.keep("audio", given, ("format",) if not isinstance(voice, str) else ("voice", "format"))
-    return AudioOutput(
-        voice=voice if isinstance(voice, str) else "", format=form if isinstance(form, str) else ""
-    )

@@ -129,17 +129,18 @@ def _tool_message(result: ToolResult, place: str, losses: Losses) -> Json:
         losses.dropped(f"{place}.is_error")
     message: Json = {"role": "tool", "tool_call_id": unsigned_call_id(result.call_id)}
     message["content"] = _content(texts, losses)
-    if result.cache is not None:
-        _mark_last(message, result.cache)
+    if result.cache is not None and not _mark_last(message, result.cache):
+        losses.dropped(f"{place}.cache_control", "there is no text to bear the mark")
     return message
 
 
-def _mark_last(message: Json, cache: CacheMark) -> None:
-    """Put a cache mark on the last text of a message."""
-    if isinstance(message["content"], str):
+def _mark_last(message: Json, cache: CacheMark) -> bool:
+    """Put a cache mark on the last text of a message. False if there is none."""
+    if isinstance(message["content"], str) and message["content"]:
         message["content"] = [{"type": "text", "text": message["content"]}]
     if message["content"]:
         message["content"][-1]["cache_control"] = _cache_control(cache)
+    return bool(message["content"])
 
 
 def _assistant(turn: Turn, parts: Iterable[tuple[str, Part]], losses: Losses) -> Json:
@@ -175,6 +176,8 @@ def _call(call: ToolCall, place: str, losses: Losses) -> Json:
     call_id = unsigned_call_id(call.call_id)
     if call.signature is not None:
         losses.dropped(f"{place}.signature", f"it is {call.signature.origin}'s")
+    if call.cache is not None:
+        losses.dropped(f"{place}.cache_control", "no mark on a call")
     if call.custom:
         custom = {"name": call.name, "input": call.arguments}
         return {"id": call_id, "type": "custom", "custom": custom}
@@ -337,14 +340,18 @@ def _response_format(asked: ResponseFormat) -> Json:
 
 
 def _write_reasoning(reasoning: Reasoning, body: Json, losses: Losses) -> None:
-    """Write `reasoning_effort`, the family's only common word. Adaptive is what it does anyway."""
+    """Write `reasoning_effort`, the family's only common word."""
     effort = reasoning.effort
     if effort is None and reasoning.budget_tokens is not None:
         effort = _effort_of_budget(reasoning.budget_tokens)
         losses.changed("reasoning.budget_tokens", f"as effort {effort}")
-    if reasoning.visible:
+    elif reasoning.budget_tokens is not None and (effort, reasoning.budget_tokens) != ("none", 0):
+        losses.dropped("reasoning.budget_tokens", "the effort is said")
+    if reasoning.visible is not None:
         losses.dropped("reasoning.visible")
     if effort is None:
+        if reasoning.adaptive:
+            losses.dropped("thinking", "whether to think is for the model to say, or its default")
         return
     body["reasoning_effort"] = _EFFORT_WORDS.get(effort, effort)
     if effort in _EFFORT_WORDS:

@@ -65,6 +65,7 @@ class MadeCall(Struct):
     type: str | None = None
     function: CalledFunction | None = None
     custom: CalledCustom | None = None
+    extra_content: Json | None = None
 
 
 class Message(Struct):
