@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, json
 
 from headgate.lab.plan import CONTENT_TYPE, Headers, Plan, Send, Step
+from headgate.lab.wires.eventstream import EVENTSTREAM_TYPE, message
 
 INDEX = "index.jsonl"
 CACHED = 64
@@ -26,6 +27,13 @@ class RecordingError(Exception):
     """There is no such recording, or it cannot be replayed; the text is for the caller."""
 
 
+class Message(Struct, frozen=True):
+    """One message of an AWS event stream."""
+
+    headers: dict[str, str]
+    payload: Raw
+
+
 class Response(Struct, frozen=True):
     """The recorded answer; the README says which of the fields is there when."""
 
@@ -36,6 +44,7 @@ class Response(Struct, frozen=True):
     ndjson: str | None = None
     text: str | None = None
     base64: str | None = None
+    eventstream: list[Message] | None = None  # of AWS, taken apart
     chunk_sizes: list[int] | None = None
 
 
@@ -106,6 +115,8 @@ def replay(recording: Recording, chunks: str = "whole") -> Plan:
         (name, value)
         for name, value in (response.headers or {}).items()
         if name.lower() not in FRAMING_HEADERS
+        # What was put together again is what it is, whatever the recorder called it.
+        and (response.eventstream is None or name.lower() != CONTENT_TYPE)
     )
     if CONTENT_TYPE not in {name.lower() for name, _ in headers}:
         headers = (*headers, (CONTENT_TYPE, _content_type(response)))
@@ -122,6 +133,8 @@ def body_of(recording: Recording) -> bytes:
             return text.encode()
     if response.base64 is not None:
         return base64.b64decode(response.base64)
+    if response.eventstream is not None:
+        return b"".join(message(each.headers, bytes(each.payload)) for each in response.eventstream)
     if isinstance(response.body, Raw):
         return json.format(bytes(response.body), indent=-1)
     raise RecordingError(f"recording {recording.id!r} holds no bytes that HTTP can replay")
@@ -130,6 +143,8 @@ def body_of(recording: Recording) -> bytes:
 def _content_type(response: Response) -> str:
     if response.sse is not None:
         return "text/event-stream"
+    if response.eventstream is not None:
+        return EVENTSTREAM_TYPE
     return "application/x-ndjson" if response.ndjson is not None else "application/json"
 
 

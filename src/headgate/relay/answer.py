@@ -7,7 +7,7 @@ at, streams have shown their first frames. Until then any failure may fail over.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
 
@@ -18,6 +18,7 @@ from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.base.frames import Frame
 from headgate.dialects.bridge import DIALECTS, WIRES, error_reader
 from headgate.dialects.dialect import FrameDecoder, ReplyContext, Wire
+from headgate.dialects.framing.sse import frame_bytes
 from headgate.ir.custom_tools import custom_names, with_custom_calls
 from headgate.ir.loss import Loss
 from headgate.ir.reply import Reply
@@ -318,7 +319,21 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
             raise RelayError(failure)
         for frame in frames:
             self._check_triggers(frame.data)
-        self._write(answer, upstream, collected(frames, upstream))
+        if self.call.stream and answer.dialect == self.call.dialect:
+            self._reframe(answer, upstream, frames)
+        else:
+            self._write(answer, upstream, collected(frames, upstream))
+
+    def _reframe(self, answer: Answer, upstream: Wire, frames: Sequence[Frame]) -> None:
+        """Give a caller of the same dialect the frames of an array as events."""
+        lane = self._lane(answer.attempt.offer, upstream)
+        # An array's elements may spread over lines, which an event's data must not.
+        lines = (msgspec.json.format(frame.data, indent=-1) for frame in frames)
+        events = b"".join(map(frame_bytes, lines))
+        answer.whole = lane.feed(events) + lane.end()
+        answer.usage = lane.usage
+        if lane.failure is not None:
+            raise RelayError(lane.failure)
 
     def _note_native(self, answer: Answer, data: bytes) -> None:
         if self.memory is not None and answer.dialect == self.call.dialect:
