@@ -116,13 +116,22 @@ def test_claude_on_databricks_does_not_think_unasked() -> None:
 
 
 def test_without_tools_leaves_out_every_dialects_tools() -> None:
-    body = {"tools": [], "tool_choice": "auto", "toolConfig": {}, "functions": [], "stop": "x"}
+    body: dict[str, Any] = {"tools": [], "tool_choice": "auto", "toolConfig": {}, "functions": []}
+    body |= {"strict_tools": True, "stop": "x"}
     assert quirks.without_tools(body) == {"stop": "x"}
 
 
 def test_without_images_keeps_the_other_parts() -> None:
     body = {"messages": [{"role": "user", "content": [TEXT, IMAGE]}, {"role": "user"}, "odd"]}
     assert quirks.without_images(body)["messages"][0]["content"] == [TEXT]
+
+
+def test_ollamas_pictures_stand_apart_from_the_words() -> None:
+    said: dict[str, Any] = {"role": "user", "content": "see", "images": ["aGk="]}
+    alone: dict[str, Any] = {"role": "user", "content": "", "images": ["aGk="]}
+    body = quirks.without_images({"messages": [said, alone]})
+    assert body["messages"][0] == {"role": "user", "content": "see"}
+    assert body["messages"][1]["content"]
 
 
 def test_a_message_of_images_alone_keeps_a_few_words() -> None:

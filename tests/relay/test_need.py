@@ -45,6 +45,7 @@ def test_limit_inside_a_group_counts_too() -> None:
         ({"input": [FORTY]}, 10),
         ({"prompt": FORTY}, 10),
         ({"contents": [{"parts": [{"text": FORTY}]}]}, 10),
+        ({"query": "q", "documents": [FORTY, {"text": FORTY}]}, 20),
         ({}, 0),
     ],
 )

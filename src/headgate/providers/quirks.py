@@ -16,7 +16,10 @@ import msgspec
 from headgate.providers.provider import Body, Provider, Quirk
 
 _FORMATTING = "Formatting re-enabled. "
-_TOOL_FIELDS = ("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call")
+_TOOL_FIELDS = (
+    *("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"),
+    "strict_tools",  # Cohere's
+)
 _GEMINI_TOOL_FIELDS = ("toolConfig", "tool_config")
 _NO_IMAGE = "(an image was left out here)"
 _IMAGE_PARTS = frozenset({"image", "image_url", "input_image"})
@@ -89,6 +92,8 @@ def without_images(body: Body, model: str = "", alias: str = "") -> Body:
     ):
         messages = _decoded(body, place)
         for message in messages if isinstance(messages, list) else ():
+            if isinstance(message, dict) and message.pop("images", None):  # Ollama's, apart
+                message["content"] = message.get("content") or _NO_IMAGE
             parts = message.get(parts_field) if isinstance(message, dict) else None
             if isinstance(parts, list) and any(map(_is_image, parts)):
                 message[parts_field] = [part for part in parts if not _is_image(part)] or [empty]
