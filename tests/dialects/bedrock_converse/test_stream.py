@@ -223,7 +223,7 @@ def test_the_stop_sequence_and_what_only_converse_tells() -> None:
     )
     finish = Finish(reason="stop_sequence", raw_reason="stop_sequence", stop_sequence="END")
     assert found[-2] == Finished(finish)
-    extras = {"bedrock_converse": {"trace": {"guardrail": {}}}}
+    extras: dict[str, Json] = {"bedrock_converse": {"trace": {"guardrail": {}}}}
     assert found[-1] == Ended(Usage(input=3, output=2), "flex", extras)
 
 
