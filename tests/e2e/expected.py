@@ -385,7 +385,7 @@ def cohere(response: Json) -> Meaning:
             case "message-end":
                 usage, reason = delta.get("usage") or {}, delta.get("finish_reason") or ""
     meaning.calls = [(name, arguments_of(text)) for name, text in calls.values()]
-    tokens = usage.get("tokens") or {}
+    tokens = usage.get("billed_units") or usage.get("tokens") or {}
     meaning.prompt = count(tokens.get("input_tokens"))
     meaning.completion = count(tokens.get("output_tokens"))
     return meaning.ended(reason)

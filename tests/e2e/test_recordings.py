@@ -151,6 +151,7 @@ def config(found: list[Row]) -> str:
         lines += [f"  - provider: {wire}", f"    base_url: {BASE_URLS[wire]}", "    api: up"]
         if wire in ENGINES:
             lines.append(f"    engine: {ENGINES[wire]}")
+        lines.append(f"    preferences: {{dialects: [{wire}]}}")
         lines += ["    model:", *[f'      - "{name}"' for name in names]]
     return "\n".join([*lines, "api_keys:", f"  - api: {KEY}", ""])
 

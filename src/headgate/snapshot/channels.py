@@ -23,7 +23,12 @@ from headgate.providers.engines import (
 from headgate.providers.provider import Auth, Operation, Provider
 from headgate.providers.quirks import quirks_for
 from headgate.snapshot.aws import aws_credentials, channel_region
-from headgate.snapshot.choices import answer_model, credential_strategy, loss_policy
+from headgate.snapshot.choices import (
+    answer_model,
+    chat_dialects,
+    credential_strategy,
+    loss_policy,
+)
 from headgate.snapshot.document import Path, Preferences, ProviderEntry
 from headgate.snapshot.endpoints import ANONYMOUS, credential, endpoints_of
 from headgate.snapshot.facts import Channel, Credential, Headers, LossPolicy, Offer, RequestRule
@@ -136,7 +141,8 @@ def _upstream(draft: Draft) -> _Upstream | None:
 def _channel(draft: Draft, upstream: _Upstream) -> Channel:
     entry, common, report = draft.entry, draft.shared.preferences, draft.report
     wishes, provider = entry.preferences, upstream.provider
-    endpoints = endpoints_of(provider, upstream.base_url)
+    dialects = chat_dialects(wishes.dialects, provider, draft.wish("dialects"), report)
+    endpoints = endpoints_of(provider, upstream.base_url, dialects)
     lists_none = entry.model is None and not provider.fixed_models
     sizes = (entry.max_request_body_bytes, wishes.max_request_body_bytes)
     cooldown_s = wishes.cooldown_period

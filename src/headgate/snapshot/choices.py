@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from headgate.providers.provider import Provider
 from headgate.snapshot.document import Path
+from headgate.snapshot.endpoints import USUAL_PATHS
 from headgate.snapshot.facts import LossPolicy, Strategy
 from headgate.snapshot.report import Report
 
@@ -39,6 +43,18 @@ def answer_model(name: str, path: Path, report: Report) -> str:
         report.error(path, f"write one of {', '.join(_ANSWER_MODELS)}")
         return ""
     return name.lower()
+
+
+def chat_dialects(
+    names: Sequence[str], provider: Provider, path: Path, report: Report
+) -> tuple[str, ...]:
+    """Read `dialects`: those of the row, unless the operator knows better."""
+    known = {*provider.chat_dialects, *USUAL_PATHS}
+    unknown = [name for name in names if name.lower() not in known]
+    if unknown:
+        report.error(path, f"{provider.name} may speak {', '.join(sorted(known))}")
+        return provider.chat_dialects
+    return tuple(dict.fromkeys(name.lower() for name in names)) or provider.chat_dialects
 
 
 def _strategy(name: str, allowed: frozenset[Strategy], path: Path, report: Report) -> Strategy:

@@ -230,6 +230,13 @@ class ProviderPreferences(msgspec.Struct, frozen=True, kw_only=True):
     exclude_request_rules: RequestRules = ()
     on_loss: Loss = ""
     answer_model: AnswerModel = ""
+    dialects: Annotated[
+        tuple[str, ...],
+        option(
+            "The chat dialects that this upstream speaks, best first, where its row does not know "
+            "or should not be believed: openai_chat, openai_responses, anthropic, gemini, ..."
+        ),
+    ] = ()
     responses_stream_commit_policy: Annotated[
         str, option("When a Responses stream is handed to the caller.", unused=True)
     ] = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from headgate.base.secrets import fingerprint
@@ -17,14 +17,24 @@ ANONYMOUS = Credential(label="none", secret="")
 # Operations that have one wire form whoever answers them.
 _FORMS: Mapping[str, str] = {Operation.COMPLETIONS: "openai_completions"}
 
+# Where a server listens that speaks other dialects beside its row's, below the same root.
+USUAL_PATHS: Mapping[str, str] = {
+    "openai_chat": "/chat/completions",
+    "openai_responses": "/responses",
+    "anthropic": "/messages",
+}
 
-def endpoints_of(provider: Provider, base_url: str) -> Mapping[Operation, tuple[Endpoint, ...]]:
-    """Build the URL of each operation that the row names."""
+
+def endpoints_of(
+    provider: Provider, base_url: str, dialects: Sequence[str] | None = None
+) -> Mapping[Operation, tuple[Endpoint, ...]]:
+    """Build the URL of each operation that the row names. `dialects` replaces the row's own."""
     root = (provider.root or roots.complete_url)(base_url)
     if provider.base_url and root.url == roots.host(provider.base_url).url:
         root = Root(provider.base_url.rstrip("/"), root.query)  # a bare host of a known vendor
     found: dict[Operation, tuple[Endpoint, ...]] = {}
-    chat = tuple(_endpoint(provider, root, name, name) for name in provider.chat_dialects)
+    names = provider.chat_dialects if dialects is None else dialects
+    chat = tuple(_endpoint(provider, root, name, name) for name in names)
     if chat:
         found[Operation.CHAT] = chat
     family = provider.chat_dialects[0] if chat else "openai_chat"
@@ -45,7 +55,7 @@ def _endpoint(provider: Provider, root: Root, path: str, dialect: str) -> Endpoi
     stream_path = provider.stream_paths.get(path)
     return Endpoint(
         dialect=dialect,
-        url=_joined(root, provider.paths[path]),
+        url=_joined(root, provider.paths.get(path) or USUAL_PATHS[path]),
         stream_url=_joined(root, stream_path) if stream_path else "",
     )
 
