@@ -154,6 +154,16 @@ def test_images_in_geminis_spelling_are_images(part: dict[str, Any]) -> None:
     assert body["contents"][0]["parts"] == [audio]
 
 
+def test_images_in_converses_spelling_are_images() -> None:
+    picture = {"image": {"format": "png", "source": {"bytes": ""}}}
+    turns = [{"content": [picture, {"text": "Hi"}]}, {"content": [picture]}]
+    body = quirks.without_images({"messages": turns})
+    assert [message["content"] for message in body["messages"]] == [
+        [{"text": "Hi"}],
+        [{"text": "(an image was left out here)"}],
+    ]
+
+
 def test_junk_where_messages_belong_is_left_alone() -> None:
     assert quirks.without_images({"messages": "x", "contents": 5}) == {
         "messages": "x",

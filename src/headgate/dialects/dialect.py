@@ -129,11 +129,13 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
     """A chat format that upstreams speak: the upstream's side of a translation.
 
     `stream_type` is the content type by which its streams are known. `signs`: its vendors sign or
-    encrypt what their models thought, and want it back.
+    encrypt what their models thought, and want it back; `proofs_of` is the dialect that such proofs
+    belong to where it is another one (Claude's on Bedrock are Anthropic's).
     """
 
     name: str
     signs: bool = False
+    proofs_of: str = ""
     stream_type: bytes = b"text/event-stream"
     encode_request: Callable[[ChatRequest, Target, Losses], Json]
     decode_reply: Callable[[bytes], Reply]  # RelayError UPSTREAM_BAD_REPLY

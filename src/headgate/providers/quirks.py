@@ -96,7 +96,9 @@ def without_images(body: Body, model: str = "", alias: str = "") -> Body:
                 message["content"] = message.get("content") or _NO_IMAGE
             parts = message.get(parts_field) if isinstance(message, dict) else None
             if isinstance(parts, list) and any(map(_is_image, parts)):
-                message[parts_field] = [part for part in parts if not _is_image(part)] or [empty]
+                left = [part for part in parts if not _is_image(part)]
+                typed = any("type" in part for part in parts if isinstance(part, dict))
+                message[parts_field] = left or [empty if typed else {"text": _NO_IMAGE}]
     return body
 
 
@@ -170,6 +172,8 @@ def _is_image(part: object) -> bool:
     if not isinstance(part, dict):
         return False
     if part.get("type") in _IMAGE_PARTS:
+        return True
+    if isinstance(part.get("image"), dict):  # Converse
         return True
     media = part.get("inlineData") or part.get("inline_data") or part.get("fileData") or {}
     kind = media.get("mimeType") or media.get("mime_type") if isinstance(media, dict) else None

@@ -145,8 +145,9 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         refuse_state(self.call)
         policy = self.policy or offer.channel.on_loss
         request = self.translation.request
-        if self.memory is not None and WIRES[endpoint.dialect].signs:
-            request = self.memory.with_proofs(endpoint.dialect, request)
+        upstream = WIRES[endpoint.dialect]
+        if self.memory is not None and upstream.signs:
+            request = self.memory.with_proofs(upstream.proofs_of or upstream.name, request)
         return translated_body(request, offer, endpoint.dialect, stream, policy)
 
     async def _open(
@@ -347,7 +348,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         if self.memory is None:
             return
         if upstream.signs and reply.choices:
-            self.memory.note_proofs(upstream.name, reply.choices[0].parts)
+            self.memory.note_proofs(upstream.proofs_of or upstream.name, reply.choices[0].parts)
         self.memory.note_translated(self.asked, reply, self.context)
 
     def _write(self, answer: Answer, upstream: Wire, reply: Reply) -> None:

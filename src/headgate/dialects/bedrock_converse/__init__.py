@@ -10,7 +10,7 @@ from headgate.dialects.bedrock_converse.errors import decode_error, inspect_firs
 from headgate.dialects.bedrock_converse.reply import decode_reply
 from headgate.dialects.bedrock_converse.request import encode_request
 from headgate.dialects.bedrock_converse.stream import BedrockStreamDecoder
-from headgate.dialects.bedrock_converse.wire import NAME
+from headgate.dialects.bedrock_converse.wire import CLAUDE, NAME
 from headgate.dialects.dialect import Wire
 from headgate.dialects.framing.aws_event_stream import AwsEventStreamDecoder
 
@@ -19,6 +19,7 @@ __all__ = ["BEDROCK_CONVERSE"]
 BEDROCK_CONVERSE = Wire(
     name=NAME,
     signs=True,
+    proofs_of=CLAUDE,
     stream_type=b"application/vnd.amazon.eventstream",
     encode_request=encode_request,
     decode_reply=decode_reply,
