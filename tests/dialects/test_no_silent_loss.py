@@ -31,7 +31,7 @@ BODIES: dict[str, ModuleType] = {
 }
 DOORS = [name for name in BODIES if name in DIALECTS]
 # No chat can be sent to a completions endpoint: it refuses every one, aloud.
-STILL_BUILT = {"bedrock_converse", "cohere", "ollama"}
+STILL_BUILT = {"bedrock_converse"}
 CHAT_WIRES = [name for name in WIRES if name not in {"openai_completions", *STILL_BUILT}]
 # Models that take different requests; other wires' do not.
 MODELS: dict[str, tuple[str, ...]] = {
@@ -39,6 +39,8 @@ MODELS: dict[str, tuple[str, ...]] = {
         *("claude-3-5-haiku-20241022", "claude-sonnet-4-5", "claude-opus-4-6"),
         *("claude-opus-4-8", "somebody-elses"),
     ),
+    "cohere": ("command-a-plus-05-2026", "command-r-08-2024"),
+    "ollama": ("qwen3:4b", "gpt-oss:20b"),
     "gemini": (
         *("gemini-1.5-pro", "gemini-2.5-flash", "gemini-3-pro-preview", "gemma-3"),
         "somebody-elses",

@@ -111,7 +111,7 @@ def test_values_beyond_the_bounds_are_brought_to_them_and_named(
         (ResponseFormat(kind="text"), None),
         (ResponseFormat(kind="json"), {"type": "json_object"}),
         (
-            ResponseFormat(kind="json_schema", name="n", schema=SCHEMA),
+            ResponseFormat(kind="json_schema", schema=SCHEMA),
             {"type": "json_object", "json_schema": SCHEMA},
         ),
         (
@@ -123,6 +123,17 @@ def test_values_beyond_the_bounds_are_brought_to_them_and_named(
 def test_the_answers_form_is_written(form: ResponseFormat, written: Any) -> None:
     body, lost = asked(response_format=form)
     assert (body.get("response_format"), lost) == (written, [])
+
+
+def test_a_schema_has_no_name_and_one_description() -> None:
+    schema = {**SCHEMA, "description": "its own"}
+    form = ResponseFormat(kind="json_schema", name="n", description="d", schema=schema)
+    body, lost = asked(response_format=form)
+    assert body["response_format"]["json_schema"] == schema
+    assert lost == [
+        "response_format.json_schema.name",
+        "response_format.json_schema.description",
+    ]
 
 
 def test_beside_tools_the_answers_form_is_asked_for_in_words() -> None:

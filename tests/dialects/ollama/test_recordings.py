@@ -31,6 +31,9 @@ OPENAIS = frozenset(
     {"temperature", "top_p", "top_k", "min_p", "seed", "presence_penalty", "frequency_penalty"}
 )
 
+# OpenAI's schemas must have a name, which is nobody's wish here.
+NAME_OF_SCHEMA = "response_format.json_schema.name"
+
 
 def recordings() -> Iterator[Json]:
     if not (ROOT / "index.jsonl").is_file():
@@ -196,6 +199,7 @@ def test_questions_asked_in_openais_words_are_written_as_they_were_recorded() ->
         target = Target(model=request.model, stream=request.stream)
         again = json.loads(msgspec.json.encode(OLLAMA.encode_request(request, target, losses)))
         assert meaning(again, body) == meaning(json.loads(text), body), recording["id"]
-        assert list(losses) == [], recording["id"]
+        unnamed = [loss.field for loss in losses if loss.field != NAME_OF_SCHEMA]
+        assert unnamed == [], recording["id"]
     print(f"ollama questions: {count} of {count} written as recorded")
     assert count

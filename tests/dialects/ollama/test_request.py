@@ -88,7 +88,7 @@ def test_sampling_is_written_as_options() -> None:
     [
         (ResponseFormat(kind="text"), None),
         (ResponseFormat(kind="json"), "json"),
-        (ResponseFormat(kind="json_schema", name="n", schema=SCHEMA), SCHEMA),
+        (ResponseFormat(kind="json_schema", schema=SCHEMA), SCHEMA),
         (
             ResponseFormat(kind="json_schema", description="d", schema=SCHEMA),
             {**SCHEMA, "description": "d"},
@@ -98,6 +98,17 @@ def test_sampling_is_written_as_options() -> None:
 def test_the_answers_form_is_written(form: ResponseFormat, written: Any) -> None:
     body, lost = asked(response_format=form)
     assert (body.get("format"), lost) == (written, [])
+
+
+def test_a_schema_has_no_name_and_one_description() -> None:
+    schema = {**SCHEMA, "description": "its own"}
+    form = ResponseFormat(kind="json_schema", name="n", description="d", schema=schema)
+    body, lost = asked(response_format=form)
+    assert body["format"] == schema
+    assert lost == [
+        "response_format.json_schema.name",
+        "response_format.json_schema.description",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -139,10 +150,10 @@ def test_functions_are_written_in_openais_form() -> None:
     ("choice", "offered", "lost"),
     [
         (ToolChoice(mode="auto"), ["f", "g"], []),
-        (ToolChoice(mode="none"), [], []),
+        (ToolChoice(mode="none"), [], ["tools[0]", "tools[1]"]),
         (ToolChoice(mode="required"), ["f", "g"], ["tool_choice"]),
-        (ToolChoice(mode="tool", name="g"), ["g"], ["tool_choice"]),
-        (ToolChoice(mode="auto", allowed=("f",)), ["f"], []),
+        (ToolChoice(mode="tool", name="g"), ["g"], ["tools[0]", "tool_choice"]),
+        (ToolChoice(mode="auto", allowed=("f",)), ["f"], ["tools[1]"]),
     ],
 )
 def test_a_choice_is_made_by_what_is_offered(

@@ -96,8 +96,12 @@ def _form(asked: ResponseFormat | None, has_tools: bool, losses: Losses) -> tupl
     if asked is None or asked.kind == "text":
         return {}, []
     schema = asked.schema if asked.kind == "json_schema" else None
+    if asked.name:
+        losses.dropped("response_format.json_schema.name")
     if schema and asked.description and "description" not in schema:
         schema = {**schema, "description": asked.description}
+    elif asked.description:
+        losses.dropped("response_format.json_schema.description", "the schema has its own")
     if has_tools:
         losses.changed("response_format", "asked for in a system message: there are tools")
         words = _SCHEMA_ONLY + compact(schema) if schema else _JSON_ONLY

@@ -24,7 +24,9 @@ def encode_tools(request: ChatRequest, losses: Losses) -> Json:
                 tools.append(tool.block)
             else:
                 losses.dropped(place, f"a tool that only {tool.dialect} knows")
-        elif isinstance(tool, Tool) and _is_offered(tool, request):
+        elif isinstance(tool, Tool) and not _is_offered(tool, request):
+            losses.dropped(place, "not among those that the choice allows")
+        elif isinstance(tool, Tool):
             tools.append(_function(tool, place, losses))
             stricts.add(bool(tool.strict))
     found: Json = {"tools": tools} if tools else {}

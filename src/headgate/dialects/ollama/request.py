@@ -62,7 +62,7 @@ def encode_request(request: ChatRequest, target: Target, losses: Losses) -> Json
     }
     if tools := _tools(request, losses):
         body["tools"] = tools
-    if (form := _form(request)) is not None:
+    if (form := _form(request, losses)) is not None:
         body["format"] = form
     if (think := _think(request.reasoning, target.model, losses)) is not None:
         body["think"] = think
@@ -86,15 +86,19 @@ def _options(request: ChatRequest) -> Json:
     return options
 
 
-def _form(request: ChatRequest) -> str | Json | None:
+def _form(request: ChatRequest, losses: Losses) -> str | Json | None:
     """Write the answer's form: "json", or the schema itself."""
     asked = request.response_format
     if asked is None or asked.kind == "text":
         return None
     if asked.kind == "json" or not asked.schema:
         return "json"
+    if asked.name:
+        losses.dropped("response_format.json_schema.name")
     if asked.description and "description" not in asked.schema:
         return {**asked.schema, "description": asked.description}
+    if asked.description:
+        losses.dropped("response_format.json_schema.description", "the schema has its own")
     return asked.schema
 
 
@@ -134,7 +138,9 @@ def _tools(request: ChatRequest, losses: Losses) -> list[Json]:
         place = f"tools[{index}]"
         if isinstance(tool, NativeTool):
             losses.dropped(place, f"a tool that only {tool.dialect} knows")
-        elif isinstance(tool, Tool) and _is_offered(tool, request):
+        elif isinstance(tool, Tool) and not _is_offered(tool, request):
+            losses.dropped(place, "not among those that the choice allows")
+        elif isinstance(tool, Tool):
             tools.append(_function(tool, place, losses))
     if request.parallel_tool_calls is False and tools:
         losses.dropped("parallel_tool_calls", "the model decides")
