@@ -17,8 +17,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from headgate.base.money import NanoUsd
-from headgate.edge.realtime import RealtimeEndpoint, SessionBounds
+from headgate.edge.realtime import RealtimeEndpoint
 from headgate.edge.routes import Route
+from headgate.edge.session import SessionBounds
 from headgate.edge.upgrade import upgrade_required
 from headgate.snapshot.facts import Key
 from headgate.upstream.websocket import SocketBounds

@@ -6,38 +6,21 @@ learn.microsoft.com/azure/ai-foundry/openai/how-to/realtime-audio-websockets.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
-from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
-
-import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.edge.caller_key import caller_key
 from headgate.edge.relay_endpoint import rate_limit_headers
 from headgate.edge.request import Request
 from headgate.edge.responder import Responder
+from headgate.edge.session import STOPPED, End, Ends, SessionBounds, first_of
 from headgate.edge.upgrade import Handshake
 from headgate.providers.provider import Operation
 from headgate.relay.call import Call
 from headgate.relay.realtime import RealtimeSession, realtime
 from headgate.relay.realtime_events import error_event
 from headgate.relay.stages import Stages
-from headgate.settlement.usage_record import Outcome
-from headgate.upstream.websocket import (
-    CUT,
-    FAILED,
-    GOING_AWAY,
-    NORMAL,
-    REFUSED,
-    RESTARTING,
-    Message,
-    SocketBounds,
-    WebSocket,
-    sendable,
-)
+from headgate.upstream.websocket import CUT, FAILED, REFUSED, Message, WebSocket, sendable
 
 PATH = "/v1/realtime"
 _SUBPROTOCOL = "realtime"
@@ -47,23 +30,6 @@ _MODEL = ("model", "deployment")
 _KNOWN = frozenset({*_MODEL, "key", "api-key", "api-version"})
 _PASSED_ON = frozenset({"intent"})  # a session for transcripts alone
 _MOST_TOLD = 2000
-
-
-class SessionBounds(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a session may be; seconds. The vendor's own end comes after an hour."""
-
-    session_s: float = 3600.0
-    idle_s: float = 900.0  # without a message in either direction
-    socket: SocketBounds = SocketBounds()
-
-
-class _End(NamedTuple):
-    """How a session ends: the code for either side, and what the caller is told before."""
-
-    code: int
-    reason: str = ""
-    outcome: Outcome = "done"
-    failure: Failure | None = None
 
 
 class RealtimeEndpoint:
@@ -136,44 +102,33 @@ def _beta(request: Request) -> list[tuple[bytes, bytes]]:
 
 
 class _Conversation:
-    """The two directions of one session, and its clock."""
+    """The two directions of one session."""
 
     def __init__(self, session: RealtimeSession, caller: WebSocket, bounds: SessionBounds) -> None:
         self._session = session
         self._caller = caller
-        self._upstream = session.upstream
-        self._bounds = bounds
-        self._loop = asyncio.get_running_loop()
-        self._active_s = self._loop.time()
+        self._ends = Ends(caller, bounds, session.quiet)
+        self._expired = _expired(bounds.session_s)
 
     async def run(self) -> None:
         """Relay until one side leaves, a bound passes, or the server stops."""
-        end = _End(RESTARTING, "the gateway is stopping", "interrupted")
+        end, ends = STOPPED, self._ends
         try:
-            end = await self._first_of(self._down(), self._up(), self._gone(), self._due())
+            end = await first_of(self._down(), self._up(), ends.gone(), ends.due(self._expired))
         finally:
             session = self._session
             session.outcome, session.failure = end.outcome, end.failure
-            session.goodbye = (sendable(end.code), end.reason)
+            session.goodbye = (end.code, end.reason)
             if end.failure is not None:
                 self._caller.send(error_event(end.failure, session.call.request_id))
             await self._caller.close(end.code, end.reason)
 
-    async def _first_of(self, *ways: Coroutine[Any, Any, _End]) -> _End:
-        tasks = [asyncio.ensure_future(way) for way in ways]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            return next(task.result() for task in tasks if task.done())
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-
-    async def _up(self) -> _End:
+    async def _up(self) -> End:
         """From the caller to the upstream."""
-        caller, upstream, session = self._caller, self._upstream, self._session
+        caller, session = self._caller, self._session
+        upstream = session.upstream
         while (message := await caller.receive()) is not None:
-            self._active_s = self._loop.time()
+            self._ends.note()
             try:
                 data = session.outgoing(message)
             except RelayError as error:
@@ -182,48 +137,23 @@ class _Conversation:
                 continue
             upstream.send(data, is_text=message.is_text)
             await upstream.drain()
-        return await self._gone()
+        return await self._ends.gone()
 
-    async def _down(self) -> _End:
+    async def _down(self) -> End:
         """From the upstream to the caller."""
-        session, upstream = self._session, self._upstream
+        session, upstream = self._session, self._session.upstream
         message: Message | None = session.opening
         while message is not None:
-            self._active_s = self._loop.time()
+            self._ends.note()
             data = await session.incoming(message)
             self._caller.send(data, is_text=message.is_text)
             await self._caller.drain()
             if session.exhausted is not None:
-                return _End(REFUSED, session.exhausted.rule.code, "done", session.exhausted)
+                return End(REFUSED, session.exhausted.rule.code, "done", session.exhausted)
             message = await upstream.receive()
         if upstream.close_code == CUT:
-            return _End(FAILED, "the upstream is gone", "interrupted", _broken_off())
-        return _End(sendable(upstream.close_code), upstream.close_reason)
-
-    async def _gone(self) -> _End:
-        """The caller left: in order, or just so."""
-        caller = self._caller
-        await caller.over.wait()
-        if caller.close_code == CUT:
-            return _End(GOING_AWAY, "", "client_gone")
-        return _End(sendable(caller.close_code), caller.close_reason)
-
-    async def _due(self) -> _End:
-        """A bound passes, or the server wants to stop and no response is under way."""
-        bounds, loop = self._bounds, self._loop
-        ends_s = loop.time() + bounds.session_s
-        while not self._caller.draining.is_set():
-            now_s = loop.time()
-            idle_ends_s = self._active_s + bounds.idle_s
-            if now_s >= ends_s:
-                return _End(GOING_AWAY, "session_expired", "done", _expired(bounds.session_s))
-            if now_s >= idle_ends_s:
-                return _End(NORMAL, f"nothing was said for {bounds.idle_s:g} s")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(ends_s, idle_ends_s) - now_s):
-                    await self._caller.draining.wait()
-        await self._session.quiet.wait()
-        return _End(RESTARTING, "the gateway is stopping")
+            return End(FAILED, "the upstream is gone", "interrupted", _broken_off())
+        return End(sendable(upstream.close_code), upstream.close_reason)
 
 
 def _broken_off() -> Failure:
