@@ -67,6 +67,17 @@ def test_later_calls_of_a_step_need_no_signature_and_none_is_wrong() -> None:
     assert displeasure("gemini", spoil, sealed=True, calls=1) == ""
 
 
+def test_a_signature_may_come_in_either_alphabet_of_base64() -> None:
+    body = history("gemini", 9, sealed=True)
+    parts = [part for content in body["contents"] for part in content["parts"]]
+    signed = [part for part in parts if "thoughtSignature" in part]
+    assert any("+" in part["thoughtSignature"] for part in signed)
+    for part in signed:
+        urlsafe = part["thoughtSignature"].replace("+", "-").replace("/", "_")
+        part["thoughtSignature"] = urlsafe
+    assert found("gemini", body, sealed=True).fault is None
+
+
 @pytest.mark.parametrize("mark", BYPASSES)
 def test_a_documented_bypass_is_counted(mark: str) -> None:
     body = history("gemini", 2, sealed=True)

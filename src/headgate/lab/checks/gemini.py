@@ -6,6 +6,8 @@ ai.google.dev/gemini-api/docs/thought-signatures
 
 from __future__ import annotations
 
+import base64
+
 from msgspec import json
 
 from headgate.lab.checks.finding import DispleasedError, Finding
@@ -13,8 +15,11 @@ from headgate.lab.wires import seals
 from headgate.lab.wires.gemini import call_text
 from headgate.lab.wires.question import Json, Question, dicts, mapping
 
-# What Google's documentation offers to those whose history another model made.
-BYPASSES = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
+# What Google's documentation offers to those whose history another model made; its own clients
+# write it in base64, as they do with any bytes.
+_MARKS = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
+BYPASSES = (*_MARKS, *(base64.b64encode(mark.encode()).decode() for mark in _MARKS))
+STANDARD = str.maketrans("-_", "+/")
 MISSING = (
     "Function call is missing a thought_signature in functionCall parts. This is required for"
     " tools to work correctly, and missing thought_signature may lead to degraded model"
@@ -86,8 +91,12 @@ def _check_responses(index: int, content: Json, called: list[Json]) -> None:
             raise DispleasedError(_not_an_object(f"{at}.response"))
 
 
-def _signature(part: Json) -> object:
-    return part.get("thoughtSignature") or part.get("thought_signature")
+def _signature(part: Json) -> str | None:
+    """A call's signature, in the alphabet of the lab: JSON bytes may come in either."""
+    signature = part.get("thoughtSignature") or part.get("thought_signature")
+    if not signature:
+        return None
+    return str(signature) if signature in BYPASSES else str(signature).translate(STANDARD)
 
 
 def _is_question(content: Json) -> bool:
