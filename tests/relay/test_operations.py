@@ -10,9 +10,10 @@ from headgate.ir.usage import Usage
 from headgate.providers.provider import Operation
 from headgate.relay.call import Call
 from headgate.relay.operations import answer_of, body_of
-from headgate.snapshot.facts import Override
+from headgate.snapshot.facts import Endpoint, Key, Override
 from tests.calls import call
-from tests.facts import offer
+from tests.facts import channel, key, offer
+from tests.relay.upstreams import FakePool, FakeResponse, attempts, stages
 
 OF = offer("a", "embed-up", alias="embed")
 EMBEDDINGS = b'{"data":[{"index":0,"embedding":[0.5]}],"usage":{"prompt_tokens":3}}'
@@ -63,6 +64,46 @@ def test_documents_are_ranked_in_the_form_of_the_upstream() -> None:
     data, usage = answer_of(ranking, OF, "voyage", ranks)
     assert msgspec.json.decode(data)["results"] == [{"index": 1, "relevance_score": 0.5}]
     assert usage == Usage(input=3)
+
+
+def ranking(form: str) -> Key:
+    """Offer one model of a channel that ranks in this form, and does not chat."""
+    url = "http://127.0.0.1:9/a/rerank"
+    of = channel("a", endpoints={Operation.RERANK: (Endpoint(dialect=form, url=url),)})
+    return key([offer(of)])
+
+
+async def test_ranks_travel_the_whole_way() -> None:
+    ranks = [{"index": 1, "relevance_score": 0.5}]
+    body = {"results": ranks, "meta": {"billed_units": {"search_units": 1}}}
+    pool, of = FakePool(FakeResponse(msgspec.json.encode(body))), ranking("cohere")
+    asked = call({"model": "gpt", "odd": 1} | RANKING, operation=Operation.RERANK)
+    answer = await attempts(of, stages(pool, of), asked).first_answer()
+    assert pool.bodies == [{"model": "gpt", "query": "q", "documents": ["a", "b"], "top_n": 1}]
+    assert msgspec.json.decode(answer.whole or b"")["results"] == ranks
+    assert answer.usage == Usage(search_units=1)
+    assert [loss.field for loss in answer.losses] == ["odd"]
+
+
+@pytest.mark.parametrize("form", ["openai_chat", "jina", "voyage", "cohere", "tei"])
+async def test_refusals_of_every_form_are_read(form: str) -> None:
+    error = {"message": "query is too odd"} if form == "cohere" else {"detail": "query is too odd"}
+    pool = FakePool(FakeResponse(msgspec.json.encode(error), status=400))
+    of = ranking(form)
+    asked = call({"model": "gpt"} | RANKING, operation=Operation.RERANK)
+    with pytest.raises(RelayError) as raised:
+        await attempts(of, stages(pool, of), asked).first_answer()
+    assert raised.value.failure.http_status == 400
+    assert "query is too odd" in raised.value.failure.message
+
+
+async def test_a_question_without_documents_is_refused_before_any_upstream() -> None:
+    pool, of = FakePool(), ranking("voyage")
+    asked = call({"model": "gpt", "query": "q"}, operation=Operation.RERANK)
+    with pytest.raises(RelayError) as raised:
+        await attempts(of, stages(pool, of), asked).first_answer()
+    assert raised.value.failure.param == "documents"
+    assert pool.asked == []
 
 
 def test_moderations_keep_their_fields() -> None:
