@@ -59,4 +59,5 @@ def test_what_a_model_takes(
 def test_a_profile_that_names_no_model_is_known_by_its_alias() -> None:
     arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123def456"
     assert not rules_of(arn).claude
+    assert rules_of(arn).claudes_proofs
     assert rules_of(arn, "Claude-Sonnet-4-5").claude

@@ -194,6 +194,18 @@ def test_kinds_that_are_new_are_kept() -> None:
     )
 
 
+def test_deltas_that_do_not_fit_their_block_break_nothing() -> None:
+    assert parts(begin(0, toolResult=5), delta(0, toolUse={"input": "{}"})) == (
+        Opaque(dialect="bedrock_converse", block={"toolResult": 5, "toolUse": {"input": {}}}),
+    )
+    assert parts(begin(0, image=5), delta(0, image={"source": {"bytes": "x"}}), end(0)) == (
+        Opaque(dialect="bedrock_converse", block={"image": {"source": {"bytes": "x"}}}),
+    )
+    twice = delta(0, reasoningContent={"redactedContent": "é"})
+    (thought,) = parts(twice, twice)
+    assert thought == Thinking(redacted=True, signature=Signature("bedrock_converse", "éé"))
+
+
 def test_deltas_and_events_that_say_nothing_give_nothing() -> None:
     assert parts(delta(0, text=""), delta(1), ("novelEvent", {}), end(0), end(9)) == ()
     assert parts(delta(0, text="x"), delta(0, reasoningContent={}), delta(0)) == (Text(text="x"),)

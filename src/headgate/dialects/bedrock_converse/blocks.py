@@ -184,7 +184,7 @@ class BlockWriter:
     def _thinking(self, part: Thinking, place: str) -> Json | None:
         """Only a proof of the same vendor makes reasoning welcome; elsewhere it is refused."""
         signature = part.signature
-        known = (CLAUDE, NAME) if self._rules.claude else (NAME,)
+        known = (CLAUDE, NAME) if self._rules.claudes_proofs else (NAME,)
         if signature is None or signature.origin not in known:
             self._losses.dropped(place, "thinking that this vendor has not signed")
             return None

@@ -1,7 +1,8 @@
 """What each family of models on Bedrock accepts, by patterns of names; only this file knows names.
 
 A pattern is looked for anywhere in the name, so profiles (`us.`, `global.`) and ARNs need no rows
-of their own. What is not known here is asked for in the plain form that every model takes.
+of their own. What is not known here is asked for in the plain form that every model takes; only
+proofs are given to it as to Claude, which it may be: an application's profile hides its model.
 
 Source: docs.aws.amazon.com/bedrock/latest/userguide (conversation-inference-supported-models-
 features, prompt-caching, structured-output, model-parameters-*); docs.aws.amazon.com/nova
@@ -33,6 +34,7 @@ class ModelRules(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     claude: bool = False
+    claudes_proofs: bool = False  # reasoning signed by Claude, wherever it was
     thinking: ThinkingMode = "none"
     budget_allowed: bool = True  # may thinking.type still be "enabled"?
     disabled_allowed: bool = True  # may it be "disabled"? If not, leaving it out means off
@@ -46,14 +48,15 @@ class ModelRules(msgspec.Struct, frozen=True, kw_only=True):
     system: bool = True
 
 
-_UNKNOWN = ModelRules()
+_UNKNOWN = ModelRules(claudes_proofs=True)  # may be a profile of Claude
+_PLAIN = ModelRules()
 _STRUCTURED = ModelRules(structured=True)
 _NO_SYSTEM = ModelRules(system=False)
 _NOVA = ModelRules(cache=True, tool_status=True, top_k=("inferenceConfig", "topK"))
 _NOVA_2 = msgspec.structs.replace(_NOVA, thinking="nova", efforts=("low", "medium", "high"))
 _MISTRAL = ModelRules(structured=True, top_k=("top_k",))
 
-_OLD = ModelRules(claude=True, tool_status=True, top_k=("top_k",))
+_OLD = ModelRules(claude=True, claudes_proofs=True, tool_status=True, top_k=("top_k",))
 _3_5 = msgspec.structs.replace(_OLD, cache=True, cache_tools=True)
 _4 = msgspec.structs.replace(_3_5, thinking="budget")
 _4_1 = msgspec.structs.replace(_4, sampling="one")
@@ -98,6 +101,7 @@ _TABLE: tuple[tuple[re.Pattern[str], ModelRules], ...] = tuple(
         (r"mistral|ministral|magistral|voxtral", _MISTRAL),
         (r"cohere\.command", ModelRules(top_k=("k",))),
         (r"deepseek\.v3|gemma-3|nemotron|minimax|kimi", _STRUCTURED),
+        (r"llama|deepseek|gemma|qwen|gpt-|jamba|palmyra|command", _PLAIN),
     )
 )
 

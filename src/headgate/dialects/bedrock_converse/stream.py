@@ -96,9 +96,8 @@ class _Held:
     def __init__(self, block: Json) -> None:
         self.block = block
         self.json_pieces: list[str] = []  # of a server tool's input
-        self.data: list[
-            bytes
-        ] = []  # of media and redacted reasoning, of which each piece is base64
+        self.results: list[Any] = []
+        self.data: list[str] = []  # of media and redacted reasoning; each piece is base64
 
     def add(self, delta: Json) -> None:
         """Take a delta: texts grow, lists are appended to, anything else is set."""
@@ -107,14 +106,13 @@ class _Held:
                 case "toolUse", {"input": str(piece)}:
                     self.json_pieces.append(piece)
                 case "reasoningContent", {"redactedContent": str(piece)}:
-                    self.data.append(_decoded(piece))
+                    self.data.append(piece)
                 case "image", {"source": {"bytes": str(piece)}}:
-                    self.data.append(_decoded(piece))
+                    self.data.append(piece)
                 case "toolResult", list():
-                    result = self.block.setdefault("toolResult", {})
-                    result["content"] = result.get("content", []) + value
-                case _, dict() if isinstance(self.block.get(key), dict):
-                    self.block[key] = self.block[key] | value
+                    self.results += value
+                case _, dict():
+                    self.block[key] = self._object(key) | value
                 case _, str() if isinstance(self.block.get(key), str):
                     self.block[key] += value
                 case _:
@@ -122,16 +120,23 @@ class _Held:
 
     def whole(self) -> Part:
         """Give the part."""
-        data = base64.b64encode(b"".join(self.data)).decode()
         if self.json_pieces:
             text = "".join(self.json_pieces)
             given = arguments_object(text)
-            self.block["toolUse"]["input"] = text if given is None else given
-        if "image" in self.block and data:
-            self.block["image"]["source"] = {"bytes": data}
+            use = {**self._object("toolUse"), "input": text if given is None else given}
+            self.block["toolUse"] = use
+        if self.results:
+            self.block["toolResult"] = {**self._object("toolResult"), "content": self.results}
+        data = _joined(self.data)
+        if data and "image" in self.block:
+            self.block["image"] = {**self._object("image"), "source": {"bytes": data}}
         elif data:
             self.block = {"reasoningContent": {"redactedContent": data}}
         return decode_block(self.block)
+
+    def _object(self, key: str) -> Json:
+        value = self.block.get(key)
+        return value if isinstance(value, dict) else {}
 
 
 class BedrockStreamDecoder:
@@ -315,8 +320,11 @@ def _opening(delta: _Delta) -> Part | None:
     return None
 
 
-def _decoded(piece: str) -> bytes:
+def _joined(pieces: list[str]) -> str:
+    """Join data whose pieces were written in base64 one by one."""
+    if len(pieces) < 2:
+        return "".join(pieces)
     try:
-        return base64.b64decode(piece, validate=True)
+        return base64.b64encode(b"".join(map(base64.b64decode, pieces))).decode()
     except (binascii.Error, ValueError):
-        return piece.encode()  # not what it should be, but not ours to judge
+        return "".join(pieces)  # not what it should be, but not ours to judge
