@@ -26,6 +26,19 @@ def at(path: str, method: str = "POST", **headers: str) -> Route | None:
         ("/search", "openai", "search"),
         ("/v1/messages", "anthropic", "chat"),
         ("/v1/messages/count_tokens", "anthropic", "count_tokens"),
+        ("/v1/responses", "responses", "chat"),
+        ("/v1/responses/compact", "responses", "compact"),
+        ("/v1/responses/input_tokens", "responses", "input_tokens"),
+        ("/model/a.b-v1:0/converse", "bedrock", "chat"),
+        ("/model/a.b-v1:0/count-tokens", "bedrock", "count_tokens"),
+        ("/v2/chat", "cohere", "chat"),
+        ("/v2/embed", "cohere", "embed"),
+        ("/v2/rerank", "cohere", "rerank"),
+        ("/v1/rerank", "openai", "rerank"),
+        ("/rerank", "openai", "rerank"),
+        ("/api/chat", "ollama", "chat"),
+        ("/api/embed", "ollama", "embed"),
+        ("/api/embeddings", "ollama", "embeddings"),
         ("/v1beta/models/g:generateContent", "gemini", "chat"),
         ("/v1beta/models/g:countTokens", "gemini", "countTokens"),
         ("/v1beta/models/g:embedContent", "gemini", "embedContent"),
@@ -43,6 +56,24 @@ def test_a_gemini_path_carries_model_and_streaming() -> None:
     assert at("/g/v1beta/models/rec:a-1:streamGenerateContent") == Route(
         "gemini", "chat", "g", "rec:a-1", stream=True
     )
+
+
+def test_a_bedrock_path_carries_model_and_streaming() -> None:
+    arn = "arn:aws:bedrock:us-east-1:1:inference-profile/x"
+    assert at(f"/b/model/{arn}/converse-stream") == Route("bedrock", "chat", "b", arn, stream=True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "operation"),
+    [
+        ("GET", "/ok1/v1/responses/resp_1", "response"),
+        ("DELETE", "/ok1/v1/responses/resp_1", "delete_response"),
+        ("GET", "/ok1/v1/responses/resp_1/input_items", "input_items"),
+        ("POST", "/ok1/v1/responses/resp_1/cancel", "cancel_response"),
+    ],
+)
+def test_a_stored_response_has_its_operations(method: str, path: str, operation: str) -> None:
+    assert at(path, method) == Route("responses", operation, "ok1", ids=("resp_1",))
 
 
 def test_the_models_of_three_providers_are_told_apart_by_the_credential() -> None:
