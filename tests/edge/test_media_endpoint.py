@@ -159,6 +159,45 @@ async def test_events_that_break_off_end_with_an_error_event() -> None:
     assert CUT.message.encode() in answer.body
 
 
+async def stopped_answer(kind: bytes, first: bytes) -> bytes:
+    """What a caller gets of an answer in mid-stream when the server stops."""
+    pool = FakePool(FakeResponse(first, SILENCE, content_type=kind))
+    async with at(pool) as place:
+        caller = await place.call()
+        body = {"model": "gpt", "input": "hi"}
+        if kind == b"text/event-stream":
+            body["stream_format"] = "sse"
+        await caller.send(posted("/v1/audio/speech", body))
+        await caller.reader.readuntil(first[-4:])
+        at_once = asyncio.Event()
+        at_once.set()
+        await place.server.stop(at_once)
+        return await caller.rest()
+
+
+async def test_events_say_that_the_gateway_stops() -> None:
+    event = b'data: {"type":"speech.audio.delta"}\n\n'
+    rest = await stopped_answer(b"text/event-stream", event)
+    assert b"The gateway is stopping" in rest
+    assert rest.endswith(b"0\r\n\r\n")
+
+
+async def test_sound_is_cut_when_the_gateway_stops() -> None:
+    rest = await stopped_answer(b"audio/wav", b"RIFF")
+    assert not rest.endswith(b"0\r\n\r\n")
+
+
+async def test_large_upload_may_wait_to_be_asked_for() -> None:
+    pool = KeepingPool(FakeResponse(TRANSCRIPT))
+    async with at(pool) as place:
+        caller = await place.call()
+        data = posted("/v1/audio/transcriptions", UPLOAD, BEARER + "Expect: 100-continue\r\n")
+        head, mark, body = data.partition(b"\r\n\r\n")
+        await caller.send(head + mark)
+        assert (await caller.answer()).status == 100
+        assert (await caller.ask(body)).body == TRANSCRIPT
+
+
 async def test_strange_content_type_is_not_repeated() -> None:
     sound = FakeResponse(b"\x00", content_type=b"audio/w\x80v")
     answer = await answer_to(posted("/v1/audio/speech", {"model": "gpt", "input": "hi"}), sound)

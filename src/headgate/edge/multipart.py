@@ -17,6 +17,7 @@ from headgate.edge.spool import Spool
 from headgate.relay.form import Form, Part
 
 MAX_PARTS = 256
+MAX_MARKS = MAX_PARTS + 64  # a file never holds the boundary; one full of it costs much to read
 MAX_PART_HEADERS = 16
 MAX_PART_HEADER_BYTES = 8 * 1024  # each
 MAX_FIELD_BYTES = 1024 * 1024  # of a part that is no file ...
@@ -69,6 +70,9 @@ class FormReader:
         self._text_bytes = 0  # of parts that are no files
         self._part: Part | None = None  # the one being read; its `stop` is not known yet
         self._fed_bytes = 0
+        self._mark = b"\r\n--" + boundary
+        self._marks = 0  # how often it was seen
+        self._tail = b""  # of the last piece: a mark may begin in it
         self._has_ended = False
         self._parser = MultipartParser(
             boundary,
@@ -93,6 +97,7 @@ class FormReader:
         Errors: RelayError INVALID_REQUEST with the place where the form is broken,
         REQUEST_TOO_LARGE beyond a bound, and the spool's.
         """
+        self._count_marks(data)
         try:
             self._parser.write(data)
         except MultipartParseError as error:
@@ -105,6 +110,13 @@ class FormReader:
         if not self._has_ended:
             self._broken("it ends without its closing boundary", self._fed_bytes)
         return Form(parts=tuple(self._parts), store=self._spool, size=self._spool.size)
+
+    def _count_marks(self, data: bytes) -> None:
+        mark, reach = self._mark, len(self._mark) - 1
+        self._marks += data.count(mark) + (self._tail + data[:reach]).count(mark)
+        self._tail = (self._tail + data[-reach:])[-reach:]
+        if self._marks > MAX_MARKS:
+            self._broken(f"its boundary stands in it more than {MAX_MARKS} times", self._fed_bytes)
 
     # ------------------------------------------------------------------ parser callbacks
 
