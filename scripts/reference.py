@@ -19,6 +19,7 @@ import msgspec
 from headgate.base.failure import RULES
 from headgate.edge.json_body import MAX_DEPTH, MAX_KEYS, MAX_NODES
 from headgate.edge.limits import KIB, MIB, Limits
+from headgate.edge.multipart import MAX_FIELD_BYTES, MAX_FIELDS_BYTES, MAX_PARTS
 from headgate.lab.scripts.table import PATH_ROWS, PREFIX, ROWS
 from headgate.snapshot import document
 
@@ -152,6 +153,22 @@ def limits() -> str:
             "large bodies of all requests together",
             f"{its.body_budget_bytes // MIB} MiB",
             "503 `server_busy`, retry-after",
+        ),
+        (
+            "form with files, as sent (images and audio)",
+            f"{its.upload_bytes // MIB} MiB",
+            "413 `request_too_large`",
+        ),
+        (
+            "files of all forms together, on disk (`TMPDIR`)",
+            f"{its.upload_budget_bytes // MIB} MiB",
+            "503 `server_busy`, retry-after",
+        ),
+        ("form: parts", f"{MAX_PARTS}", "413"),
+        (
+            "form: a field that is no file, and all of them",
+            f"{MAX_FIELD_BYTES // MIB} MiB, {MAX_FIELDS_BYTES // MIB} MiB",
+            "413",
         ),
         ("JSON: depth", f"{MAX_DEPTH}", "400"),
         ("JSON: values", f"{MAX_NODES:,}", "400"),
