@@ -175,6 +175,13 @@ async def test_unknown_part_of_the_query_is_named_as_a_loss() -> None:
         assert socket.response.headers["x-headgate-loss"] == "query.call_id, query.x"
 
 
+async def test_admin_is_told_who_answers() -> None:
+    async with scene(Vendor(), is_admin=True) as at, await at.call() as socket:
+        assert socket.response is not None
+        assert socket.response.headers["x-headgate-channel"] == "a"
+        assert socket.response.headers["x-headgate-model"] == "gpt-up"
+
+
 async def test_other_model_is_refused_and_the_session_goes_on() -> None:
     vendor = Vendor()
     async with scene(vendor) as at, await at.call() as socket:

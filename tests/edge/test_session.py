@@ -31,6 +31,16 @@ async def test_longest_session_ends_with_what_is_to_be_told() -> None:
     assert await soon(ends) == End(GOING_AWAY, "too_long", "done", EXPIRED)
 
 
+async def test_time_that_is_up_waits_for_what_is_under_way() -> None:
+    ends, _, quiet = watched(session_s=0.03)
+    quiet.clear()
+    waiting = asyncio.create_task(soon(ends))
+    await asyncio.sleep(0.08)
+    assert not waiting.done()
+    quiet.set()
+    assert (await waiting).failure is EXPIRED
+
+
 async def test_silence_ends_a_session() -> None:
     ends, _, _ = watched(idle_s=0.03)
     end = await soon(ends)

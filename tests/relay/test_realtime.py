@@ -164,6 +164,13 @@ async def test_nobody_gets_in_without_a_key_or_with_an_unknown_model() -> None:
     assert vendor.asked == []
 
 
+async def test_key_whose_words_must_be_checked_cannot_speak() -> None:
+    vendor = Vendor()
+    async with vendors(vendor):
+        refused = await failure_of(key([offer_of(vendor, "a")], moderation=True))
+    assert (refused.kind, vendor.asked) == (FailureKind.FORBIDDEN, [])
+
+
 async def test_model_is_renamed_both_ways_and_nothing_else_changes() -> None:
     vendor = Vendor()
     async with (

@@ -6,6 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side
 
@@ -65,6 +67,15 @@ def pair(bounds: SocketBounds = BOUNDS) -> tuple[WebSocket, Wire, WebSocket, Wir
 def frame(opcode: Opcode, data: bytes, *, fin: bool = True) -> bytes:
     """A client's frame."""
     return Frame(opcode, data, fin).serialize(mask=True)
+
+
+# What a client might send, whole and broken: frames of every kind among noise.
+_FRAMES = st.builds(
+    lambda opcode, data, fin: frame(opcode, data, fin=fin or opcode in (Opcode.PING, Opcode.PONG)),
+    st.sampled_from([Opcode.CONT, Opcode.TEXT, Opcode.BINARY, Opcode.PING, Opcode.PONG]),
+    st.binary(max_size=100),
+    st.booleans(),
+)
 
 
 async def test_messages_arrive_whole_and_in_order() -> None:
@@ -218,6 +229,22 @@ async def test_peer_that_must_wait_is_not_given_up() -> None:
     assert not wire.aborted
     assert await here.receive() == Message(b"unread")
     here.lost()
+
+
+@given(st.lists(st.binary(max_size=300) | _FRAMES, max_size=12))
+def test_nonsense_ends_in_order_and_never_in_an_exception(pieces: list[bytes]) -> None:
+    async def fed() -> None:
+        here, wire = end(Side.SERVER)
+        for piece in pieces:
+            here.feed(piece)
+        waiting = sum(len(message.data) for message in here.take_unread())
+        assert waiting <= sum(map(len, pieces))
+        here.lost()
+        assert here.over.is_set()
+        assert await here.receive() is None
+        assert len(wire.take()) <= 2 * sum(map(len, pieces)) + 300
+
+    asyncio.run(fed())
 
 
 def test_codes_that_are_never_on_the_wire_are_replaced() -> None:

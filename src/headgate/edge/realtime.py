@@ -46,11 +46,7 @@ class RealtimeEndpoint:
         call, query, lost = _asked(request)
         secret = caller_key(request)
         async with realtime(secret, call, self._stages, bounds.socket, query) as session:
-            allowance = session.grant.allowance
-            told = rate_limit_headers(allowance) if allowance is not None else []
-            if lost:
-                told.append((b"x-headgate-loss", ", ".join(lost).encode()[:_MOST_TOLD]))
-            socket = shake.accept(responder, told)
+            socket = shake.accept(responder, _told(session, lost))
             try:
                 await _Conversation(session, socket, bounds).run()
             finally:
@@ -154,6 +150,18 @@ class _Conversation:
         if upstream.close_code == CUT:
             return End(FAILED, "the upstream is gone", "interrupted", _broken_off())
         return End(sendable(upstream.close_code), upstream.close_reason)
+
+
+def _told(session: RealtimeSession, lost: list[str]) -> list[tuple[bytes, bytes]]:
+    """What the answer's headers tell: limits, losses, and to admins the channel."""
+    grant, offer = session.grant, session.answer.attempt.offer
+    told = rate_limit_headers(grant.allowance) if grant.allowance is not None else []
+    if lost:
+        told.append((b"x-headgate-loss", ", ".join(lost).encode()[:_MOST_TOLD]))
+    if grant.key.is_admin:
+        told.append((b"x-headgate-channel", offer.channel.name.encode()))
+        told.append((b"x-headgate-model", offer.model.encode()))
+    return told
 
 
 def _broken_off() -> Failure:

@@ -21,6 +21,8 @@ from headgate.upstream.websocket import (
     sendable,
 )
 
+_LAST_WORDS_S = 60.0  # for what is under way when the time is up
+
 
 class SessionBounds(msgspec.Struct, frozen=True, kw_only=True):
     """How long a session may be; seconds. The vendor's own end comes after an hour."""
@@ -74,6 +76,9 @@ class Ends:
                 self._active_s = now_s
             idle_ends_s = self._active_s + bounds.idle_s
             if now_s >= ends_s:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LAST_WORDS_S):
+                        await self._quiet.wait()
                 return End(GOING_AWAY, expired.code or "", "done", expired)
             if now_s >= idle_ends_s:
                 return End(NORMAL, f"nothing was said for {bounds.idle_s:g} s")

@@ -194,12 +194,23 @@ class RealtimeSession:
         return self._answer
 
     async def admit(self, secret: str | None) -> None:
-        """Let the session in. Errors: RelayError UNAUTHENTICATED, RATE_LIMITED."""
+        """Let the session in.
+
+        Errors: RelayError UNAUTHENTICATED, RATE_LIMITED; FORBIDDEN for a key whose words must be
+        checked first, which nobody could do with sound as it is spoken.
+        """
         call, stages = self.call, self._stages
         now_s = stages.clock.monotonic_s()
         prompt = partial(estimated_prompt, call)
         self._grant = await stages.gate.admit(secret, call.model, self._facts, now_s, prompt)
         call.model = self._grant.model
+        if self._grant.key.moderation:
+            raise RelayError(
+                Failure(
+                    kind=FailureKind.FORBIDDEN,
+                    message="This key's requests are moderated, and a Realtime session cannot be.",
+                )
+            )
 
     async def reserve(self) -> None:
         """Set money aside for one response. Errors: RelayError BALANCE_EXHAUSTED."""
