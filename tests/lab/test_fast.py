@@ -10,6 +10,10 @@ WIRE_PATHS = {
     "openai": b"/v1/chat/completions",
     "anthropic": b"/v1/messages",
     "gemini": b"/v1beta/models/m:streamGenerateContent?alt=sse",
+    "responses": b"/v1/responses",
+    "bedrock": b"/model/m/converse-stream",
+    "cohere": b"/v2/chat",
+    "ollama": b"/api/chat",
 }
 
 

@@ -127,3 +127,13 @@ def test_the_values_of_forms_weigh() -> None:
     for number in range(3):
         journal.add(received(number, form=half))
     assert [row.number for row in journal] == [1, 2]
+
+
+def test_displeasure_and_bypasses_are_counted_and_shown() -> None:
+    journal = Journal()
+    for row in (received(), received(displeasure="missing"), received(bypassed=2)):
+        journal.opened(row)
+    assert (journal.counters.displeased, journal.counters.bypassed) == (1, 2)
+    assert received(displeasure="missing").view()["displeasure"] == "missing"
+    journal.clear()
+    assert (journal.counters.displeased, journal.counters.bypassed) == (0, 0)

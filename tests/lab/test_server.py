@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from msgspec import json
 
 from headgate.lab.recordings import RecordingError
 from headgate.lab.server import Lab, LabSettings, start_lab
+from headgate.lab.wires.question import Json
+from headgate.providers.auth.aws_sigv4 import AwsSigner
 from tests.lab.asking import GEMINI_HI, HI, ask, events, until
 
 CHAT = "/v1/chat/completions"
@@ -87,3 +90,65 @@ async def test_a_port_in_use_and_a_missing_folder_are_told(lab: Lab, tmp_path: P
 
 async def test_the_address_is_printed_as_a_url(lab: Lab) -> None:
     assert lab.url == f"http://127.0.0.1:{lab.port}"
+
+
+CONVERSE = {"messages": [{"role": "user", "content": [{"text": "hi there"}]}]}
+NEW_WIRES: list[tuple[str, Json]] = [
+    ("/v1/responses", {"model": "m", "input": "hi there"}),
+    ("/model/m%3A0/converse", CONVERSE),
+    ("/model/m%3A0/converse-stream", CONVERSE),
+    ("/v2/chat", HI),
+    ("/api/chat", HI),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), NEW_WIRES)
+async def test_four_more_wires_are_served_and_seen(lab: Lab, path: str, body: Json) -> None:
+    answer = await ask(lab, "/ok1" + path, body, authorization="Bearer k")
+    assert (answer.status, answer.complete) == (200, True)
+    (row,) = (await ask(lab, "/_lab/requests?place=ok1", method="GET")).json["requests"]
+    assert (row["behaviour"], row["body"], row["status"]) == ("hello", body, 200)
+    assert (row["target"], row["headers"]["authorization"]) == ("/ok1" + path, "Bearer k")
+    assert row["stream"] is (path in ("/api/chat", "/model/m%3A0/converse-stream"))
+
+
+async def test_streams_say_what_they_are(lab: Lab) -> None:
+    for path, kind in (
+        ("/v1/responses", "text/event-stream; charset=utf-8"),
+        ("/v2/chat", "text/event-stream; charset=utf-8"),
+        ("/api/chat", "application/x-ndjson"),
+        ("/model/m/converse-stream", "application/vnd.amazon.eventstream"),
+    ):
+        body = HI | {"input": "hi", "stream": True}
+        if "model/" in path:
+            body = CONVERSE
+        answer = await ask(lab, path, body, authorization="Bearer k")
+        assert answer.headers["content-type"] == kind
+        assert events(answer.body)
+
+
+async def test_bedrock_lets_nobody_in_without_a_signature(lab: Lab) -> None:
+    answer = await ask(lab, "/ok1/model/m/converse", CONVERSE)
+    assert answer.status == 403
+    assert answer.headers["x-amzn-errortype"].startswith("MissingAuthenticationTokenException:")
+    signer = AwsSigner(
+        access_key="AKIALAB", secret_key="lab-secret", region="eu-west-1", service="bedrock"
+    )
+    data = json.encode(CONVERSE)
+    url = "http://lab/ok1/model/m%3A0/converse"
+    signed = {
+        name.replace("-", "_"): value for name, value in signer("POST", url, (), data, time.time())
+    }
+    path = "/ok1/model/m%3A0/converse"
+    assert (await ask(lab, path, data, **signed)).status == 200
+    wrong = await ask(lab, path, data + b" ", **signed)
+    assert (wrong.status, "does not match" in wrong.json["message"]) == (403, True)
+    assert (await ask(lab, "/e503" + path, data)).status == 503
+
+
+async def test_what_is_wrong_with_a_history_is_counted(lab: Lab) -> None:
+    orphan = HI | {"messages": [{"role": "tool", "tool_call_id": "c", "content": "x"}]}
+    answer = await ask(lab, "/loop" + CHAT, orphan)
+    assert answer.status == 400
+    assert lab.counters.displeased == 1
+    assert lab.requests[0].displeasure == answer.json["error"]["message"]

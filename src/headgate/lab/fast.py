@@ -25,9 +25,13 @@ BURST_WRITES = 4
 TEXT = "The lab answers from memory, at no cost worth a name. " * 12
 WORDS = tuple(f" word{index:02}" for index in range(STREAM_CHUNKS))
 WANTS_STREAM = (b'"stream":true', b'"stream": true')
-STREAM_VERB = b":streamGenerateContent"
+STREAM_VERBS = (b":streamGenerateContent", b"/converse-stream")
 WIRE_MARKS = (
     (b"/messages", "anthropic"),
+    (b"/responses", "responses"),
+    (b"/converse", "bedrock"),
+    (b"/v2/chat", "cohere"),
+    (b"/api/chat", "ollama"),
     (b"GenerateContent", "gemini"),
     (b"generateContent", "gemini"),
 )
@@ -50,8 +54,8 @@ def _answers(wire: str) -> tuple[FastAnswer, ...]:
     full = whole(WIRES[wire].whole(question, said))
     once = (head_of(full, keep_alive=True) + WIRES[wire].whole(question, said),)
     frames = _frames(question)
-    each = FastAnswer(once, _writes(frames, 1))
-    burst = FastAnswer(once, _writes(frames, -(-len(frames) // BURST_WRITES)))
+    each = FastAnswer(once, _writes(wire, frames, 1))
+    burst = FastAnswer(once, _writes(wire, frames, -(-len(frames) // BURST_WRITES)))
     return burst, each, replace(each, pause_s=PACE_S)
 
 
@@ -66,9 +70,9 @@ def _frames(question: Question) -> list[bytes]:
     return wire.frames(question, replace(said, pieces=WORDS[: STREAM_CHUNKS - extra]))
 
 
-def _writes(frames: list[bytes], per_write: int) -> tuple[bytes, ...]:
+def _writes(wire: str, frames: list[bytes], per_write: int) -> tuple[bytes, ...]:
     """Frame each event as an HTTP chunk, so many to a write; the head goes with the first."""
-    plan: Plan = stream(())
+    plan: Plan = stream((), WIRES[wire].stream_type)
     chunks = [chunk(frame) for frame in frames]
     writes = [
         b"".join(chunks[start : start + per_write]) for start in range(0, len(chunks), per_write)
@@ -78,7 +82,8 @@ def _writes(frames: list[bytes], per_write: int) -> tuple[bytes, ...]:
     return tuple(writes)
 
 
-ANSWERS = {wire: _answers(wire) for wire in ("openai", "anthropic", "gemini")}
+CHATS = ("openai", *dict.fromkeys(wire for _, wire in WIRE_MARKS))
+ANSWERS = {wire: _answers(wire) for wire in CHATS}
 
 
 @lru_cache(256)
@@ -89,7 +94,8 @@ def fast_answer(url: bytes) -> FastAnswer | None:
     answer = next((one for segment, one in answers if url.startswith(segment)), None)
     if answer is None:
         return None
-    return replace(answer, whole=answer.stream) if STREAM_VERB in url else answer
+    streams = any(verb in url for verb in STREAM_VERBS)
+    return replace(answer, whole=answer.stream) if streams else answer
 
 
 def writes_for(answer: FastAnswer, body: bytes) -> tuple[bytes, ...]:

@@ -13,8 +13,11 @@ from headgate.lab.wires.question import Json, Prompt, Question
 from headgate.lab.wires.vectors import (
     DIMENSIONS,
     DIMENSIONS_MAX,
+    cohere_embeddings,
     gemini_embedding,
     gemini_embeddings,
+    ollama_embedding,
+    ollama_embeddings,
     openai_embeddings,
     vector,
 )
@@ -71,3 +74,19 @@ def test_gemini_embeds_one_or_a_batch() -> None:
     assert json.decode(gemini_embedding(asked("gemini", **one))) == {"embedding": values}
     batch = json.decode(gemini_embeddings(asked("gemini", requests=[one, one])))
     assert batch == {"embeddings": [values, values]}
+
+
+def test_cohere_and_ollama_embed_the_same_vectors() -> None:
+    texts = ["a b", "c"]
+    expected = [vector(text, 4) for text in texts]
+    given_texts = asked("cohere", texts=texts, output_dimension=4)
+    cohere: Any = json.decode(cohere_embeddings(given_texts))
+    assert cohere["embeddings"]["float"] == expected
+    assert cohere["meta"]["billed_units"] == {"input_tokens": 3}
+    inputs = [{"content": [{"type": "text", "text": text}]} for text in texts]
+    again: Any = json.decode(cohere_embeddings(asked("cohere", inputs=inputs)))
+    assert again["texts"] == texts
+    ollama: Any = json.decode(ollama_embeddings(asked("ollama", input=texts, dimensions=4)))
+    assert (ollama["embeddings"], ollama["prompt_eval_count"]) == (expected, 3)
+    one: Any = json.decode(ollama_embedding(asked("ollama", prompt="c")))
+    assert one == {"embedding": vector("c", DIMENSIONS)}
