@@ -30,8 +30,10 @@ from headgate.edge.health import health_routes
 from headgate.edge.limits import Limits
 from headgate.edge.media_endpoint import media_routes
 from headgate.edge.models_endpoint import ModelsEndpoint
+from headgate.edge.objects_endpoint import object_routes
 from headgate.edge.realtime import RealtimeEndpoint
 from headgate.edge.relay_endpoint import RelayEndpoint
+from headgate.edge.responses_socket import ResponsesSocket
 from headgate.edge.routes import Route
 from headgate.edge.server import CannotListen, Server, ServerSettings, serve
 from headgate.edge.site import Site
@@ -234,6 +236,7 @@ def routes_of(stages: Stages) -> list[Route]:
         *_gemini_routes(stages),
         *_models_routes(stages),
         *_socket_routes(stages),
+        *object_routes(stages, ("/v1", "", "/openai/v1", "/openai")),
     ]
 
 
@@ -250,6 +253,7 @@ def _chat_routes(stages: Stages) -> list[Route]:
         ("/completions", Operation.COMPLETIONS, "openai_completions", in_body),
         ("/embeddings", Operation.EMBEDDINGS, "openai_chat", whole_in_body),
         ("/moderations", Operation.MODERATIONS, "openai_chat", whole_in_body),
+        ("/rerank", Operation.RERANK, "openai_chat", whole_in_body),
         ("/messages", Operation.CHAT, "anthropic", in_body),
         ("/messages/count_tokens", Operation.COUNT_TOKENS, "anthropic", whole_in_body),
     )
@@ -257,6 +261,8 @@ def _chat_routes(stages: Stages) -> list[Route]:
     for path, operation, dialect, reader in table:
         endpoint = RelayEndpoint(stages, operation, dialect, f"/v1{path}", reader)
         routes += [_post(root + path, endpoint, dialect) for root in _ROOTS]
+    rerank = RelayEndpoint(stages, Operation.RERANK, "openai_chat", "/v1/rerank", whole_in_body)
+    routes.append(_post("/v2/rerank", rerank, "openai_chat"))  # Cohere's address for the same
     for path, operation, dialect, _ in table[:3]:
         endpoint = RelayEndpoint(stages, operation, dialect, f"/v1{path}", model_in_path)
         routes += [_post(root + path, endpoint, dialect) for root in (_DEPLOYMENT, _ENGINE)]
@@ -299,10 +305,10 @@ def _models_routes(stages: Stages) -> list[Route]:
 
 def _socket_routes(stages: Stages) -> list[Route]:
     """What is spoken over WebSocket, at Azure's addresses as well."""
-    realtime = RealtimeEndpoint(stages)
+    realtime, responses = RealtimeEndpoint(stages), ResponsesSocket(stages)
     return [
         Route(methods=("GET",), path=root + path, handler=upgrade_required, websocket=endpoint)
-        for path, endpoint in (("/realtime", realtime),)
+        for path, endpoint in (("/realtime", realtime), ("/responses", responses))
         for root in (*_ROOTS, "/openai", "/openai/v1")
     ]
 

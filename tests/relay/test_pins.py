@@ -19,7 +19,7 @@ def test_object_leads_to_its_account() -> None:
     attempt = Attempt(offer=MANY, credential=credential("k2"))
     pins.remember("key", "resp_1", attempt, 0.0)
     pin = pins.find("key", "resp_1", 1.0)
-    assert pin == Pin("a", "k2", "up")
+    assert pin == Pin("a", "k2")
     (found,) = pinned_plan(OUTLINE, pin).offers
     assert found.channel.name == "a"
     assert [each.label for each in found.channel.credentials] == ["k2"]
@@ -44,3 +44,18 @@ def test_owner_that_is_gone_is_told(pin: Pin) -> None:
         pinned_plan(OUTLINE, pin)
     assert caught.value.failure.kind is FailureKind.UNSUPPORTED_OPERATION
     assert pin.channel in caught.value.failure.message
+
+
+def test_collection_lists_a_keys_own_objects_the_newest_first() -> None:
+    pins = Pins()
+    attempt = Attempt(offer=OTHER, credential=credential("k1"))
+    for number in range(3):
+        pins.remember("key", f"file-{number}", attempt, 0.0, "files")
+    pins.remember("other", "file-9", attempt, 0.0, "files")
+    pins.remember("key", "batch_1", attempt, 0.0, "batches")
+    assert pins.listed("key", "files", 1.0) == ["file-2", "file-1", "file-0"]
+    pins.forget("key", "file-1")
+    assert pins.listed("key", "files", 1.0) == ["file-2", "file-0"]
+    assert pins.listed("key", "threads", 1.0) == []
+    assert pins.home("key", 1.0) == Pin("b", "k1")
+    assert pins.home("nobody", 1.0) is None

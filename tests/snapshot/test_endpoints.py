@@ -43,6 +43,8 @@ def test_siblings_are_built_beside_a_complete_url() -> None:
         "embeddings": "https://h/v1/embeddings",
         "rerank": "https://h/v1/rerank",
         "moderations": "https://h/v1/moderations",
+        "realtime": "https://h/v1/realtime?model={model}",
+        "objects": "https://h/v1",
         "models": "https://h/v1/models",
     }
 
@@ -110,7 +112,8 @@ def test_an_openai_engine_on_a_messages_url_goes_to_its_sibling() -> None:
 def test_a_responses_upstream_has_its_siblings_too() -> None:
     assert urls("https://h/v1/responses") == below("https://h/v1", MEDIA) | {
         "chat": "https://h/v1/responses",
-        "responses": "https://h/v1/responses",
+        "compact": "https://h/v1/responses/compact",
+        "objects": "https://h/v1",
         "count_tokens": "https://h/v1/responses/input_tokens",
         "completions": "https://h/v1/completions",
         "embeddings": "https://h/v1/embeddings",

@@ -17,13 +17,13 @@ _CHAT_PATHS = {
     Operation.MODERATIONS: "/moderations",
     Operation.MODELS: "/models",
 }
-_IMAGE_PATHS = {
+_IMAGE_PATHS: dict[str, str] = {
     Operation.IMAGES: "/images/generations",
     Operation.IMAGE_EDITS: "/images/edits",
     Operation.IMAGE_VARIATIONS: "/images/variations",
 }
-_SPEECH_PATHS = {Operation.SPEECH: "/audio/speech"}
-_TRANSCRIPT_PATHS = {
+_SPEECH_PATHS: dict[str, str] = {Operation.SPEECH: "/audio/speech"}
+_TRANSCRIPT_PATHS: dict[str, str] = {
     Operation.TRANSCRIPTIONS: "/audio/transcriptions",
     Operation.TRANSLATIONS: "/audio/translations",
 }
@@ -32,15 +32,19 @@ _OPENAI_PATHS = _CHAT_PATHS | _MEDIA_PATHS
 # OpenAI's own API, and those who follow it closely: the Responses API too.
 _RESPONSES_PATHS = {
     "openai_responses": "/responses",
-    Operation.RESPONSES: "/responses",
+    Operation.COMPACT: "/responses/compact",
     Operation.COUNT_TOKENS: "/responses/input_tokens",
 }
 # The other operations of a row whose chat is the Responses API alone.
 _OPENAI_FORMS: dict[str, str] = dict.fromkeys(
-    (Operation.EMBEDDINGS, Operation.MODERATIONS, Operation.RESPONSES, *_MEDIA_PATHS),
+    (Operation.EMBEDDINGS, Operation.MODERATIONS, Operation.OBJECTS, *_MEDIA_PATHS),
     "openai_chat",
 )
-_RESPONSES_FORMS: dict[str, str] = {Operation.COUNT_TOKENS: "openai_responses"}
+_RESPONSES_FORMS: dict[str, str] = dict.fromkeys(
+    (Operation.COUNT_TOKENS, Operation.COMPACT), "openai_responses"
+)
+# Files, batches and the like live below the root itself.
+_OBJECT_PATHS = {Operation.OBJECTS: ""}
 # A WebSocket: the model is in the query.
 _REALTIME_PATHS = {Operation.REALTIME: "/realtime?model={model}"}
 _GEMINI_PATHS = {
@@ -60,17 +64,21 @@ _ROWS = (
         name="openai",
         base_url="https://api.openai.com/v1",
         chat_dialects=("openai_chat", "openai_responses"),
-        paths=_OPENAI_PATHS | _RESPONSES_PATHS | _REALTIME_PATHS,
+        paths=_OPENAI_PATHS | _RESPONSES_PATHS | _REALTIME_PATHS | _OBJECT_PATHS,
         forms=_RESPONSES_FORMS,
         traits=frozenset({CUSTOM_TOOLS}),
         docs="https://platform.openai.com/docs/api-reference",
     ),
-    Provider(name="openai-compatible", paths=_OPENAI_PATHS | _REALTIME_PATHS | _RERANK_PATHS),
+    Provider(
+        name="openai-compatible",
+        paths=_OPENAI_PATHS | _REALTIME_PATHS | _RERANK_PATHS | _OBJECT_PATHS,
+    ),
     Provider(
         name="openai-responses",
         chat_dialects=("openai_responses",),
         paths={path: url for path, url in _OPENAI_PATHS.items() if path != "openai_chat"}
-        | _RESPONSES_PATHS,
+        | _RESPONSES_PATHS
+        | _OBJECT_PATHS,
         forms=_RESPONSES_FORMS | _OPENAI_FORMS,
         traits=frozenset({CUSTOM_TOOLS}),
     ),
@@ -174,7 +182,7 @@ _ROWS = (
         name="azure-v1",
         auth=Auth.API_KEY,
         chat_dialects=("openai_chat", "openai_responses"),
-        paths=_OPENAI_PATHS | _RESPONSES_PATHS | _REALTIME_PATHS,
+        paths=_OPENAI_PATHS | _RESPONSES_PATHS | _REALTIME_PATHS | _OBJECT_PATHS,
         forms=_RESPONSES_FORMS,
         traits=frozenset({CUSTOM_TOOLS}),
         docs="https://learn.microsoft.com/en-us/azure/ai-services/openai/api-version-lifecycle",

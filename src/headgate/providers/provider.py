@@ -32,7 +32,7 @@ class Operation(StrEnum):
     SEARCH = "search"
     EDITS = "edits"  # of 2021; old clients still ask for it
     REALTIME = "realtime"  # a WebSocket
-    RESPONSES = "responses"  # what belongs to a stored response: compact, cancel, ...
+    COMPACT = "compact"  # shortens a conversation (Responses API)
     OBJECTS = "objects"  # files, batches, threads: what a vendor keeps for a caller
     MODELS = "models"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from headgate.dialects.bridge import DIALECTS
 from headgate.dialects.embed_content import as_batch, as_openai, of_batch, of_openai
 from headgate.dialects.embeddings import EMBEDDINGS
 from headgate.dialects.moderations import flagged
@@ -20,7 +21,9 @@ from headgate.relay.upstream_body import UpstreamBody
 from headgate.snapshot.facts import Offer
 
 _GEMINI = "gemini"
-PLAIN = frozenset({Operation.EMBEDDINGS, Operation.RERANK, Operation.MODERATIONS})
+PLAIN = frozenset(
+    {Operation.EMBEDDINGS, Operation.RERANK, Operation.MODERATIONS, Operation.COMPACT}
+)
 
 
 def body_of(call: Call, offer: Offer, dialect: str) -> UpstreamBody:
@@ -50,6 +53,8 @@ def answer_of(call: Call, offer: Offer, dialect: str, data: bytes) -> tuple[byte
         return _embeddings_answer(call, offer, dialect, data)
     if call.operation is Operation.RERANK:
         return RERANK[dialect].decode_reply(data, call.fields, offer.alias)
+    if call.operation is Operation.COMPACT:
+        return data, DIALECTS[call.dialect].read_usage(data)
     flagged(data)  # raises when there is no verdict in it
     return data, OPENAI_CHAT.read_usage(data)
 

@@ -17,14 +17,16 @@ from headgate.snapshot.facts import Offer
 
 _MOST_BYTES = 64 * 1024 * 1024
 _LIFETIME_S = 30 * 24 * 3600.0
+_LONGEST_LIST = 10_000  # of a key's objects in one collection
+_ENTRY_BYTES = 100
+_HOME = ""  # no object has this id
 
 
 class Pin(msgspec.Struct, frozen=True):
-    """Where an object lives: a channel's name, a credential's label, and the upstream model."""
+    """Where an object lives: a channel's name and a credential's label."""
 
     channel: str
     credential: str
-    model: str = ""
 
 
 class Pins:
@@ -32,12 +34,34 @@ class Pins:
 
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self._kept: Bounded[tuple[str, str], Pin] = Bounded(most_bytes, _LIFETIME_S)
+        self._listed: Bounded[tuple[str, str], dict[str, None]] = Bounded(most_bytes, _LIFETIME_S)
 
-    def remember(self, owner: str, object_id: str, attempt: Attempt, now_s: float) -> None:
-        """Note that an attempt's account has given out an id to a key."""
-        offer = attempt.offer
-        pin = Pin(offer.channel.name, attempt.credential.label, offer.model)
+    def remember(
+        self, owner: str, object_id: str, attempt: Attempt, now_s: float, collection: str = ""
+    ) -> None:
+        """Note that an attempt's account has given out an id to a key.
+
+        With a collection (`files`, `batches`) it is listed there.
+        """
+        pin = Pin(attempt.offer.channel.name, attempt.credential.label)
         self._kept.put((owner, object_id), pin, len(object_id), now_s)
+        if collection:
+            self._kept.put((owner, _HOME), pin, 0, now_s)
+            listed = self._listed.find((owner, collection), now_s) or {}
+            listed[object_id] = None
+            while len(listed) > _LONGEST_LIST:
+                del listed[next(iter(listed))]
+            size_bytes = sum(map(len, listed)) + _ENTRY_BYTES * len(listed)
+            self._listed.put((owner, collection), listed, size_bytes, now_s)
+
+    def home(self, owner: str, now_s: float) -> Pin | None:
+        """Where a key's newest object lives: what belongs together must be at one account."""
+        return self._kept.find((owner, _HOME), now_s)
+
+    def listed(self, owner: str, collection: str, now_s: float) -> list[str]:
+        """A key's objects of a collection, the newest first."""
+        found = self._listed.find((owner, collection), now_s) or {}
+        return [each for each in reversed(found) if self._kept.find((owner, each), now_s)]
 
     def find(self, owner: str, object_id: str, now_s: float) -> Pin | None:
         """Tell where a key's object lives; None for what is not its own."""

@@ -55,7 +55,7 @@ def _endpoint(provider: Provider, root: Root, path: str, dialect: str) -> Endpoi
     stream_path = provider.stream_paths.get(path)
     return Endpoint(
         dialect=dialect,
-        url=_joined(root, provider.paths.get(path) or USUAL_PATHS[path]),
+        url=_joined(root, provider.paths[path] if path in provider.paths else USUAL_PATHS[path]),
         stream_url=_joined(root, stream_path) if stream_path else "",
     )
 

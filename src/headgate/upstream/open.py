@@ -35,6 +35,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     proxy: str | None
     decode_error: DecodeError
     sign: Signer | None = None
+    method: str = "POST"
     retry_client_errors: bool = False
 
 
@@ -50,11 +51,11 @@ async def open_upstream(pool: ClientPool, ask: Ask, now_s: float) -> UpstreamRes
     own: tuple[tuple[str, str], ...] = (("x-request-id", ask.request_id),)
     if ask.sign is not None and isinstance(ask.body, bytes):  # chat bodies always are
         url = f"{origin.scheme}://{authority_of(origin.host, origin.port)}{target}"
-        signed = ask.sign("POST", url, headers, ask.body, now_s)
+        signed = ask.sign(ask.method, url, headers, ask.body, now_s)
         names = {name for name, _ in signed}  # these win over the operator's, as any credential
         headers = [header for header in headers if header[0] not in names]
         own += signed
-    request = HttpRequest("POST", origin, target, headers, ask.body, own)
+    request = HttpRequest(ask.method, origin, target, headers, ask.body, own)
     response = await pool.send(request, ask.timeouts)
     if 200 <= response.status < 300:
         return response
