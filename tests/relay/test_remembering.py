@@ -49,6 +49,18 @@ def test_response_of_an_upstream_leads_back_to_it() -> None:
         memory(stores, owner="other").resumed(asked)
 
 
+def test_request_that_names_a_file_goes_to_its_account() -> None:
+    stores = Stores()
+    now_s = ManualClock().monotonic_s()
+    stores.pins.remember("k", "file-abc123", ATTEMPT, now_s, "files")
+    asked = call(
+        {"model": "gpt", "messages": [{"content": [{"file": {"file_id": "file-abc123"}}]}]}
+    )
+    assert memory(stores).resumed(asked).pin == stores.pins.find("k", "file-abc123", now_s)
+    assert memory(stores, owner="other").resumed(asked).pin is None
+    assert memory(stores).resumed(call()).pin is None
+
+
 def test_response_that_shall_not_be_stored_is_not() -> None:
     stores = Stores()
     memory(stores).note_native(asking(store=False), ATTEMPT, CREATED)

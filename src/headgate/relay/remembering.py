@@ -23,6 +23,8 @@ from headgate.routing.failover import Attempt
 
 RESPONSES = "openai_responses"
 _RESPONSE_ID = re.compile(rb'"id"\s*:\s*"(resp_[^"\\]{1,200})"')
+_FILE_ID = re.compile(rb'"((?:file|vs|cntr|container|assistant)[-_][A-Za-z0-9_-]{4,200})"')
+_FILE_MARKS = (b'"file-', b'"vs_', b'"cntr_', b'"container_', b'"assistant-')
 _FALSE = b"false"
 _STATEFUL = ("previous_response_id", "conversation", "background", "prompt")
 _ITEM_REFERENCE = re.compile(rb'"type"\s*:\s*"item_reference"')
@@ -51,26 +53,43 @@ class Memory(msgspec.Struct, frozen=True):
     clock: Clock
 
     def resumed(self, call: Call) -> Resumed:
-        """Find what a Responses request goes on from.
+        """Find what a request goes on from, and which account owns the files that it names.
 
         Errors: RelayError INVALID_REQUEST when its `previous_response_id` is nobody's.
         """
+        pin = self._owner_of_files(call)
         if call.dialect != RESPONSES:
-            return Resumed(call)
+            return Resumed(call, pin)
         previous = call.value("previous_response_id")
         if previous is None:
-            return Resumed(call)
+            return Resumed(call, pin)
         now_s = self._now_s()
         if not isinstance(previous, str):
             raise unknown_response(str(previous))
         before = self.stores.conversations.items_before(self.owner, previous, now_s)
         if before is not None:
             fields = continued(call.fields, before)
-            return Resumed(replace(call, fields=fields, body=msgspec.json.encode(fields)))
+            return Resumed(replace(call, fields=fields, body=msgspec.json.encode(fields)), pin)
         pin = self.stores.pins.find(self.owner, previous, now_s)
         if pin is None:
             raise unknown_response(previous)
         return Resumed(call, pin)
+
+    def _owner_of_files(self, call: Call) -> Pin | None:
+        """Find the account of a file or vector store that a request names; it is known nowhere else.
+
+        Looked for only where the key has stored anything at all.
+        """
+        now_s = self._now_s()
+        if self.stores.pins.home(self.owner, now_s) is None:
+            return None
+        if not any(mark in call.body for mark in _FILE_MARKS):
+            return None
+        for found in _FILE_ID.finditer(call.body):
+            pin = self.stores.pins.find(self.owner, found[1].decode(), now_s)
+            if pin is not None:
+                return pin
+        return None
 
     def note_native(self, call: Call, attempt: Attempt, data: bytes) -> None:
         """Note who owns a response that passes through, by the beginning of its answer."""
