@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
+from random import Random
 from typing import Any
 
 import msgspec
@@ -14,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from tests.e2e.harness import KEY, Bench, Gate
+from tests.e2e.test_hangups import own_sockets
 from tests.e2e.test_sdk import client
 
 CONFIG = """
@@ -187,3 +190,38 @@ async def test_ends_of_the_upstream_are_passed_on(bench: Bench, place: str, code
                 await socket.recv()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == code
+
+
+async def test_many_random_hang_ups_leave_no_socket_and_no_task(bench: Bench) -> None:
+    gate = await gateway(bench, "drip-2")
+    random = Random(11)
+
+    async def one() -> None:
+        socket = await dial(gate, "/v1/realtime?model=gpt-realtime")
+        for _ in range(random.randrange(3)):
+            await socket.send('{"type":"response.create"}')
+            await asyncio.sleep(random.random() * 0.03)
+        match random.randrange(3):
+            case 0:
+                socket.transport.abort()
+            case 1:
+                socket.transport.close()
+            case _:
+                await socket.close()
+
+    async def at_rest() -> tuple[int, int]:
+        """Sockets and tasks, once they change no more."""
+        before, now = (-1, -1), (0, 0)
+        while before != now:
+            await asyncio.sleep(0.3)
+            gc.collect()
+            before, now = now, (own_sockets(), len(asyncio.all_tasks()))
+        return now
+
+    await one()
+    sockets, tasks = await at_rest()
+    for _ in range(10):
+        await asyncio.gather(*[one() for _ in range(10)])
+    later_sockets, later_tasks = await at_rest()
+    assert later_sockets <= sockets
+    assert later_tasks <= tasks
