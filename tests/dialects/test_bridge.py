@@ -10,7 +10,7 @@ TARGET = Target(model="up", alias="gpt")
 
 
 def test_each_dialect_is_known_by_its_own_name() -> None:
-    assert {"openai_chat", "anthropic", "gemini"} <= set(DIALECTS)
+    assert {"openai_chat", "openai_responses", "anthropic", "gemini"} <= set(DIALECTS)
     assert all(dialect.name == name for name, dialect in DIALECTS.items())
 
 

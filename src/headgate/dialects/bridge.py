@@ -17,6 +17,7 @@ from headgate.dialects.dialect import CUSTOM_TOOLS, Dialect, Fields, Target, Ups
 from headgate.dialects.gemini import GEMINI
 from headgate.dialects.ollama import OLLAMA
 from headgate.dialects.openai_chat import OPENAI_CHAT
+from headgate.dialects.openai_responses import OPENAI_RESPONSES
 from headgate.ir.custom_tools import as_functions
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, Json
@@ -24,7 +25,8 @@ from headgate.ir.request import ChatRequest, Json
 DecodeError = Callable[[Mapping[str, Any]], UpstreamError | None]
 
 DIALECTS: Mapping[str, Dialect] = {
-    dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC, GEMINI, COMPLETIONS)
+    dialect.name: dialect
+    for dialect in (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, GEMINI, COMPLETIONS)
 }
 # What upstreams speak: all of these, and formats that no caller of ours uses.
 WIRES: Mapping[str, Wire] = {

@@ -1,0 +1,326 @@
+"""Errors of the Responses API, both ways: bodies, events of a stream, and errors inside a 200.
+
+Source: developers.openai.com/api/docs/guides/error-codes and /api/reference (error event, response
+errors); `recordings.md` 5.3 and 5.10, `providers.md` 7.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from headgate.base.failure import Failure, FailureKind
+from headgate.base.frames import Frame
+from headgate.base.secrets import mask
+from headgate.dialects.dialect import UpstreamError
+from headgate.dialects.framing.sse import frame_bytes
+from headgate.dialects.openai_responses.wire import parsed_object, text_of
+from headgate.ir.request import Json
+
+EMPTY = "Upstream server returned an empty response."
+_DONE = b"[DONE]"
+_STATUS_KEYS = ("status_code", "status", "code")
+_LONGEST_MESSAGE = 4_000
+_K = FailureKind
+
+# ------------------------------------------------------------------------- reading
+
+
+def decode_error(body: Mapping[str, Any]) -> UpstreamError | None:
+    """Read an error object. None when this is none (an answer, or something else).
+
+    Shape:  {"error": {"message", "type", "param", "code"} | "text"} of bodies, of `error` events
+            as they really come, and of failed responses; {"type": "error", "message", "code",
+            "param"} of events as documented; {"detail": "text"} of the ChatGPT backend; {"code",
+            "error": "text"} of xAI.
+    """
+    error = body.get("error")
+    if isinstance(error, str) and error:
+        return _error({"message": error, "code": body.get("code"), "type": body.get("error_type")})
+    if isinstance(error, dict) and error:
+        return _error(error)
+    if isinstance(response := body.get("response"), dict):
+        return decode_error(response)
+    if body.get("type") == "error":
+        return _error({**body, "type": None})
+    detail = body.get("detail")
+    if isinstance(detail, dict):
+        return _error(detail)
+    if detail:
+        return _error({"message": detail if isinstance(detail, str) else _said(detail)})
+    if isinstance(body.get("message"), str) and "output" not in body:
+        return _error(body)
+    return None
+
+
+def _error(error: Mapping[str, Any]) -> UpstreamError:
+    message = mask(text_of(error.get("message")) or text_of(error.get("msg")))[:_LONGEST_MESSAGE]
+    inner = error.get("innererror")
+    code = error.get("code")
+    if isinstance(inner, dict) and inner.get("code"):  # Azure: the filter's own word is inside
+        code = inner["code"]
+    wait = error.get("resets_in_seconds")
+    is_wait = isinstance(wait, int) and not isinstance(wait, bool)
+    return UpstreamError(
+        message=message,
+        kind=_word(error.get("type")),
+        code=_word(code),
+        param=_word(error.get("param")),
+        status=next((s for key in _STATUS_KEYS if (s := _status(error, key))), None),
+        retry_after_s=wait if is_wait else _told_wait(message),
+    )
+
+
+def _said(detail: object) -> str:
+    """Say a validation's details in one line."""
+    if not isinstance(detail, list):
+        return ""
+    return "; ".join(str(entry.get("msg", "")) for entry in detail if isinstance(entry, dict))
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    return str(value)[:200]
+
+
+def _status(error: Mapping[str, Any], key: str) -> int | None:
+    value = error.get(key)
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value[:4])
+    return value if isinstance(value, int) and 400 <= value <= 599 else None
+
+
+_WAIT = re.compile(
+    r"(?:try again in|retry after|retry in)\s+(?:(\d+)\s*m(?!s)(?:in\w*)?\s*)?"
+    r"(?:(\d+(?:\.\d+)?)\s*(ms|s))?",
+    re.IGNORECASE,
+)
+
+
+def _told_wait(message: str) -> float | None:
+    """Find "try again in 1m20s" and the like."""
+    found = _WAIT.search(message)
+    if found is None or not (found[1] or found[2]):
+        return None
+    seconds = float(found[2] or 0)
+    if (found[3] or "").lower() == "ms":
+        seconds /= 1000
+    return 60.0 * int(found[1] or 0) + seconds
+
+
+# In this order: the first row with a word in code, type or message counts (`providers.md` 7.2).
+_BY_WORD: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
+    (
+        _K.CONTEXT_TOO_LONG,
+        re.compile(r"context.?length|context window|prompt is too long|input (is )?too long"),
+    ),
+    (
+        _K.CONTENT_REFUSED,
+        re.compile(
+            r"content.?filter|content.policy|responsibleai|policy.violation|invalid_prompt"
+            r"|cyber_policy|bio_policy|usage guidelines|content_policy"
+        ),
+    ),
+    (
+        _K.UPSTREAM_QUOTA,
+        re.compile(
+            r"insufficient.?(quota|balance|credits)|exceeded your current quota|billing"
+            r"|usage.?limit|usage_not_included|spending limit|credit balance"
+        ),
+    ),
+    (
+        _K.UPSTREAM_KEY_REFUSED,
+        re.compile(
+            r"invalid.?api.?key|incorrect api key|authentication_error|unauthorized"
+            r"|authentication token|account_deactivated"
+        ),
+    ),
+    (_K.UPSTREAM_RATE_LIMITED, re.compile(r"rate.?limit|too many requests|throttl")),
+    (
+        _K.UPSTREAM_OVERLOADED,
+        re.compile(r"overload|capacity|unavailable|slow_down|server.?busy"),
+    ),
+    (
+        _K.INVALID_REQUEST,
+        re.compile(
+            r"invalid_image|invalid_base64|image_(too|parse|file)|unsupported_image|empty_image"
+            r"|failed_to_download|invalid_request|previous_response_not_found"
+        ),
+    ),
+)
+_BY_STATUS: dict[int, FailureKind] = {
+    400: _K.INVALID_REQUEST,
+    401: _K.UPSTREAM_KEY_REFUSED,
+    402: _K.UPSTREAM_QUOTA,
+    403: _K.UPSTREAM_FORBIDDEN,
+    404: _K.UPSTREAM_NOT_FOUND,
+    413: _K.INVALID_REQUEST,
+    422: _K.INVALID_REQUEST,
+    429: _K.UPSTREAM_RATE_LIMITED,
+    503: _K.UPSTREAM_OVERLOADED,
+    529: _K.UPSTREAM_OVERLOADED,
+}
+
+
+def failure_of(error: UpstreamError) -> Failure:
+    """Classify an error that came inside a 200, where no HTTP status speaks for it."""
+    said = f"{error.code} {error.kind} {error.message}".lower()
+    kind = next((kind for kind, words in _BY_WORD if words.search(said)), None)
+    if kind is None and error.status is not None:
+        kind = _BY_STATUS.get(error.status)
+    return Failure(
+        kind=kind or _K.UPSTREAM_ERROR,
+        message=error.message or "the upstream reported an error without a message",
+        status=error.status,
+        code=error.code or None,
+        param=error.param or None,
+        retry_after_s=error.retry_after_s,
+    )
+
+
+def bad_reply(message: str) -> Failure:
+    """Say that the upstream's words are none of the Responses API."""
+    return Failure(kind=_K.UPSTREAM_BAD_REPLY, message=message)
+
+
+def interrupted() -> Failure:
+    """The upstream ended its stream before it said how the reply ends."""
+    return Failure(
+        kind=_K.UPSTREAM_INTERRUPTED, message="the upstream's stream stopped before its end"
+    )
+
+
+# --------------------------------------------------------------- errors inside a 200
+
+_NOTHING = frozenset({b"null", b'""', b"[]", b"{}"})
+
+
+# What other operations answer: a count of tokens, a response that was deleted, a list of items.
+_OTHER_OBJECTS = (b'"response', b'"list"')
+
+
+class _Glance(Struct):
+    """As much of a whole body as tells whether it is an answer."""
+
+    object: Raw = Raw(b"null")
+    status: Raw = Raw(b"null")
+    error: Raw = Raw(b"null")
+    output: Raw = Raw(b"null")
+
+
+_glance = msgspec.json.Decoder(_Glance)
+
+
+def inspect_first(frame: Frame) -> Failure | None:
+    """Judge a stream's first frame; events yet unknown may begin an answer."""
+    if frame.data.strip() == _DONE:
+        return bad_reply(EMPTY)
+    body = parsed_object(frame.data)
+    if body is None:
+        return bad_reply("the upstream's stream does not begin with JSON")
+    kind = body.get("type") or frame.event
+    if kind in ("error", "response.failed") or body.get("error"):
+        return failure_of(decode_error(body) or UpstreamError())
+    if not kind or not isinstance(kind, str):
+        return bad_reply("the upstream's stream does not begin with an event of the Responses API")
+    return None
+
+
+def inspect_reply(body: bytes) -> Failure | None:
+    """Judge a whole body: a failed response, an error, HTML, or nothing at all is no answer.
+
+    One that is queued or still in progress (`background`) is.
+    """
+    try:
+        seen = _glance.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return bad_reply(EMPTY if not body.strip() else "the upstream's body is not a JSON object")
+    if bytes(seen.error) not in _NOTHING or bytes(seen.status) == b'"failed"':
+        return failure_of(decode_error(parsed_object(body) or {}) or UpstreamError())
+    if bytes(seen.output)[:1] != b"[":
+        if bytes(seen.object).startswith(_OTHER_OBJECTS):
+            return None
+        error = decode_error(parsed_object(body) or {})
+        return bad_reply("the reply has no output") if error is None else failure_of(error)
+    is_over = bytes(seen.status) in (b'"completed"', b"null")
+    if is_over and bytes(seen.output) == b"[]":
+        return bad_reply(EMPTY)
+    return None
+
+
+# ------------------------------------------------------------------------- writing
+
+
+def _type_word(failure: Failure) -> str:
+    if failure.kind in (_K.UPSTREAM_QUOTA, _K.BALANCE_EXHAUSTED):
+        return "insufficient_quota"
+    match failure.http_status:
+        case 401:
+            return "authentication_error"
+        case 403:
+            return "permission_error"
+        case 429:
+            return "rate_limit_error"
+        case status if status < 500:
+            return "invalid_request_error"
+        case _:
+            return "server_error"
+
+
+def encode_error(failure: Failure, request_id: str) -> Json:
+    """Write an error body; an upstream's own (same dialect) is kept, with our request id."""
+    own: Json = {
+        "message": failure.message,
+        "type": _type_word(failure),
+        "param": failure.param,
+        "code": failure.code or failure.rule.code,
+    }
+    body: Json = {"error": own}
+    if failure.upstream_body is not None:
+        told = parsed_object(failure.upstream_body) or {}
+        if isinstance(told.get("error"), dict):
+            body = {**told, "error": {**own, **told["error"]}}
+    if request_id:
+        body["error"]["request_id"] = request_id
+    return body
+
+
+def encode_error_event(failure: Failure, request_id: str) -> bytes:
+    """Write the error as the last event of a stream whose events were not counted."""
+    return error_event(failure, 0)
+
+
+def error_event(failure: Failure, sequence_number: int) -> bytes:
+    """Write the `error` event with its number."""
+    event: Json = {
+        "type": "error",
+        "sequence_number": sequence_number,
+        "code": failure.code or failure.rule.code,
+        "message": failure.message,
+        "param": failure.param,
+    }
+    return frame_bytes(msgspec.json.encode(event), "error")
+
+
+# What clients act on: Codex compacts its history, waits, or gives up (`code` of a failed response).
+_FAILED_CODES: dict[FailureKind, str] = {
+    _K.RATE_LIMITED: "rate_limit_exceeded",
+    _K.UPSTREAM_RATE_LIMITED: "rate_limit_exceeded",
+    _K.NO_CREDENTIAL: "rate_limit_exceeded",
+    _K.CONTEXT_TOO_LONG: "context_length_exceeded",
+    _K.BALANCE_EXHAUSTED: "insufficient_quota",
+    _K.UPSTREAM_QUOTA: "insufficient_quota",
+    _K.CONTENT_REFUSED: "invalid_prompt",
+    _K.INVALID_REQUEST: "invalid_prompt",
+}
+
+
+def failed_error(failure: Failure) -> Json:
+    """Write the `error` of a failed response."""
+    code = _FAILED_CODES.get(failure.kind, "server_error")
+    return {"code": code, "message": failure.message}
