@@ -31,13 +31,17 @@ BODIES: dict[str, ModuleType] = {
 }
 DOORS = [name for name in BODIES if name in DIALECTS]
 # No chat can be sent to a completions endpoint: it refuses every one, aloud.
-STILL_BUILT = {"bedrock_converse"}
-CHAT_WIRES = [name for name in WIRES if name not in {"openai_completions", *STILL_BUILT}]
+CHAT_WIRES = [name for name in WIRES if name != "openai_completions"]
 # Models that take different requests; other wires' do not.
 MODELS: dict[str, tuple[str, ...]] = {
     "anthropic": (
         *("claude-3-5-haiku-20241022", "claude-sonnet-4-5", "claude-opus-4-6"),
         *("claude-opus-4-8", "somebody-elses"),
+    ),
+    "bedrock_converse": (
+        *("anthropic.claude-3-5-haiku-20241022-v1:0", "us.anthropic.claude-sonnet-4-5-v1:0"),
+        *("anthropic.claude-opus-4-8", "us.amazon.nova-2-lite-v1:0", "openai.gpt-oss-20b-1:0"),
+        *("amazon.titan-text-express-v1", "somebody-elses"),
     ),
     "cohere": ("command-a-plus-05-2026", "command-r-08-2024"),
     "ollama": ("qwen3:4b", "gpt-oss:20b"),
@@ -63,13 +67,16 @@ class Anyway(NamedTuple):
     within: str = ""
 
 
+SCHEMAS_BIND = ("anthropic", "gemini", "bedrock_converse", "cohere", "ollama")  # always
 ANYWAY = (
     Anyway("enable_thinking", False),  # a model that does not think, or only if it is told to
-    # A schema always binds there.
-    Anyway("strict", True, ("anthropic", "gemini", "cohere", "ollama"), within="json_schema"),
-    Anyway("strict", True, ("anthropic", "gemini", "cohere", "ollama"), within="format"),
+    Anyway("strict", True, SCHEMAS_BIND, within="json_schema"),
+    Anyway("strict", True, SCHEMAS_BIND, within="format"),
     Anyway("media_type", "text/plain"),
     Anyway("mode", "AUTO"),
+    Anyway("store", False),
+    Anyway("status", "completed"),
+    Anyway("include", "reasoning.encrypted_content"),  # asked for wherever there is any
     Anyway("tool_choice", "auto", ("anthropic", "cohere", "ollama")),
     Anyway("service_tier", "standard_only", ("cohere", "ollama")),
     # Thoughts are shown wherever there are any.
@@ -80,7 +87,7 @@ ANYWAY = (
 
 def is_anyway(lost: Lost, wire: str) -> bool:
     """Tell whether a value asks for nothing else than what happens without it."""
-    *way, last = lost.path
+    *way, last = [step for step in lost.path if isinstance(step, str)]
     if "propertyOrdering" in way:
         return True  # it is the order in which the properties stand
     if last == "enable_thinking" and lost.unread:

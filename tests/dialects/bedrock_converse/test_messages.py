@@ -149,5 +149,6 @@ def test_a_mark_for_the_whole_request_stands_at_its_end() -> None:
     assert body["messages"][-1]["content"] == [{"text": "c"}, point]
     marked = Text(text="c", cache=CacheMark())
     assert len(carried(user(marked), cache=CacheMark())["messages"][0]["content"]) == 2
+    assert set(written(model=TITAN, cache=CacheMark())[1]) == {"cache_control"}
     _, lost = written(user(marked, marked, marked, marked, "x"), cache=CacheMark())
     assert set(lost) == {"cache_control"}

@@ -64,7 +64,10 @@ def test_without_tools_nothing_is_said() -> None:
 def test_none_leaves_the_tools_out_and_says_so() -> None:
     body, lost = written(tools=(F,), tool_choice=ToolChoice(mode="none"))
     assert "toolConfig" not in body
-    assert lost == {"tool_choice": "the tools are left out instead"}
+    assert lost == {
+        "tool_choice": "the tools are left out instead",
+        "tools[0]": "not to be called",
+    }
 
 
 def test_none_cannot_be_said_with_calls_in_the_history() -> None:
@@ -85,7 +88,9 @@ def test_tools_of_the_history_are_declared_again() -> None:
 def test_a_list_of_allowed_tools_offers_no_others() -> None:
     other = Tool(name="g", schema={"type": "object"})
     choice = ToolChoice(mode="auto", allowed=("f",))
-    assert carried(tools=(F, other), tool_choice=choice)["toolConfig"]["tools"] == [SPEC]
+    body, lost = written(tools=(F, other), tool_choice=choice)
+    assert body["toolConfig"]["tools"] == [SPEC]
+    assert set(lost) == {"tools[1]"}
 
 
 def test_strict_tools_are_closed_where_the_model_can() -> None:

@@ -132,11 +132,12 @@ class BlockWriter:
         """Write a cache mark as the block that follows what it marks."""
         if mark is None:
             return []
+        field = f"{place}.cache_control".removeprefix(".")
         if not (self._rules.cache_tools if tools else self._rules.cache):
-            self._losses.dropped(f"{place}.cache_control", "this model caches on its own or never")
+            self._losses.dropped(field, "this model caches on its own or never")
             return []
         if mark.ttl not in _TTLS:
-            self._losses.dropped(f"{place}.cache_control.ttl")
+            self._losses.dropped(f"{field}.ttl")
             return [{"cachePoint": {"type": "default"}}]
         ttl = {} if mark.ttl is None else {"ttl": mark.ttl}
         return [{"cachePoint": {"type": "default", **ttl}}]

@@ -102,7 +102,7 @@ def mark_end(
         return False
     last = messages[-1]["content"]
     if "cachePoint" not in last[-1]:
-        last += writer.cache_points(mark, "request")
+        last += writer.cache_points(mark, "")
     return True
 
 

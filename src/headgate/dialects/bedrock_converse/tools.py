@@ -33,12 +33,14 @@ def encode_tool_config(
 
     Errors: RelayError INVALID_REQUEST for a name that the API refuses.
     """
-    if request.parallel_tool_calls is False and request.tools:
+    if request.parallel_tool_calls is False:
         losses.dropped("parallel_tool_calls", "calls may come in parallel")
     choice = request.tool_choice
     if choice is not None and choice.mode == "none" and not called:
         if request.tools:
             losses.changed("tool_choice", "the tools are left out instead")
+        for index in range(len(request.tools)):
+            losses.dropped(f"tools[{index}]", "not to be called")
         return None
     tools = _encode_tools(request, rules, writer, losses)
     if not any("cachePoint" not in tool for tool in tools):
@@ -90,7 +92,8 @@ def _encode_tools(
             tools += _foreign_tool(tool, place, losses)
             continue
         if allowed and tool.name not in allowed:
-            continue  # a list of allowed tools means the same as offering no others
+            losses.dropped(place, "not allowed")  # it means the same as offering no others
+            continue
         if not acceptable_name(tool.name):
             # Another name could not be turned back when the model calls it.
             message = f"Tool name `{tool.name}` is refused by this upstream"
