@@ -270,3 +270,29 @@ async def test_upstream_that_pours_comments_is_stopped() -> None:
     pouring = Pouring(content_type=b"text/event-stream")
     with pytest.raises(RelayError, match="stream does not begin"):
         await answered(pouring, offer("a", timeouts=Timeouts(first_byte_s=30.0)), stream=True)
+
+
+# ------------------------------------------------------------- other vendors' proofs
+
+
+@pytest.mark.parametrize(
+    ("signature", "stays"), [("EoEK", True), ("hg1.gemini.abc", False), ("hg1.openai.x", False)]
+)
+async def test_proof_of_another_vendor_never_reaches_this_one(signature: str, stays: bool) -> None:
+    thought = {"type": "thinking", "thinking": "hm", "signature": signature}
+    said = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": [thought, {"type": "text", "text": "so"}]},
+        {"role": "user", "content": "on"},
+    ]
+    asked = call(
+        {"model": "gpt", "max_tokens": 9, "messages": said, "vendor_field": 1}, dialect="anthropic"
+    )
+    done = {"type": "message", "content": [{"type": "text", "text": "x"}], "usage": {}}
+    pool = FakePool(FakeResponse(msgspec.json.encode(done)))
+    only = key([offer(speaking(ANTHROPIC))])
+    await attempts(only, stages(pool, only), asked).first_answer()
+    (body,) = pool.bodies
+    assert (thought in body["messages"][1]["content"]) is stays
+    assert body["messages"][1]["content"][-1] == {"type": "text", "text": "so"}
+    assert body["vendor_field"] == 1

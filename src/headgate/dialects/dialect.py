@@ -151,10 +151,12 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
 class Dialect(Wire, frozen=True, kw_only=True):
     """A chat format that callers speak as well.
 
-    `model_in_frame` is where a stream's frames name the model that answers (those that do), and
-    `model_in_reply` the field of a whole reply.
+    `seals` mark other vendors' proofs in a request: we have put them into an earlier reply, and they
+    must not reach an upstream of this dialect. `model_in_frame` is where a stream's frames name the
+    model that answers (those that do), and `model_in_reply` the field of a whole reply.
     """
 
+    seals: tuple[bytes, ...] = ()
     model_in_frame: tuple[str, ...] = ("model",)
     model_in_reply: str = "model"
     decode_request: Callable[[bytes], ChatRequest]  # RelayError INVALID_REQUEST, with the place

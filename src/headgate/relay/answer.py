@@ -17,7 +17,7 @@ from headgate import __version__
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.base.frames import Frame
 from headgate.dialects.bridge import DIALECTS, WIRES, error_reader
-from headgate.dialects.dialect import FrameDecoder, ReplyContext, Wire
+from headgate.dialects.dialect import Dialect, FrameDecoder, ReplyContext, Wire
 from headgate.dialects.framing.sse import frame_bytes
 from headgate.ir.custom_tools import custom_names, with_custom_calls
 from headgate.ir.loss import Loss
@@ -140,15 +140,20 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
             raise
 
     def _body(self, offer: Offer, endpoint: Endpoint, stream: bool) -> UpstreamBody:
-        if endpoint.dialect == self.call.dialect:
+        if endpoint.dialect != self.call.dialect:
+            refuse_state(self.call)
+        elif not self._holds_seals(DIALECTS[endpoint.dialect]):
             return same_dialect_body(self.call, offer, endpoint.dialect, stream)
-        refuse_state(self.call)
         policy = self.policy or offer.channel.on_loss
         request = self.translation.request
         upstream = WIRES[endpoint.dialect]
         if self.memory is not None and upstream.signs:
             request = self.memory.with_proofs(upstream.proofs_of or upstream.name, request)
         return translated_body(request, offer, endpoint.dialect, stream, policy)
+
+    def _holds_seals(self, dialect: Dialect) -> bool:
+        """Whether the body holds proofs of another vendor, which its encoder must leave out."""
+        return any(seal in self.call.body for seal in dialect.seals)
 
     async def _open(
         self,

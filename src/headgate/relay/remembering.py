@@ -76,7 +76,7 @@ class Memory(msgspec.Struct, frozen=True):
         return Resumed(call, pin)
 
     def _owner_of_files(self, call: Call) -> Pin | None:
-        """Find the account of a file or vector store that a request names; it is known nowhere else.
+        """Find the account of a file or vector store that a request names.
 
         Looked for only where the key has stored anything at all.
         """

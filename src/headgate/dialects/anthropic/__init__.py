@@ -30,6 +30,7 @@ __all__ = ["ANTHROPIC", "api_version"]
 ANTHROPIC = Dialect(
     name=NAME,
     signs=True,
+    seals=(b'"hg1.', b"__hg1__"),
     model_in_frame=("message", "model"),
     decode_request=decode_request,
     encode_reply=encode_reply,
