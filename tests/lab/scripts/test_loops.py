@@ -10,8 +10,11 @@ from headgate.lab.plan import Plan
 from headgate.lab.scripts.loops import (
     counted,
     flaky_loop,
+    flaky_parallel_signed_loop,
     flaky_signed_loop,
     loop,
+    parallel_loop,
+    parallel_signed_loop,
     signed,
     signed_loop,
 )
@@ -63,6 +66,28 @@ def test_a_flaky_loop_refuses_every_third_turn_however_often_it_is_asked(
     plans = played(wire, script, 20)
     assert [plan.status for plan in plans] == [200, 200, 503]
     assert plans[-1].displeasure == ""
+
+
+@pytest.mark.parametrize("script", [parallel_loop, parallel_signed_loop])
+@pytest.mark.parametrize("wire", CHAT_WIRES)
+def test_a_parallel_loop_makes_two_calls_at_once(wire: str, script: Script) -> None:
+    plans = played(wire, script, 6, **THINKING.get(wire, {}))
+    assert [plan.displeasure for plan in plans] == [""] * 4
+    for turn, plan in enumerate(plans[:3]):
+        data = sent(plan)
+        assert [f"turn {count}".encode() in data for count in (2 * turn + 1, 2 * turn + 2)] == [
+            True,
+            True,
+        ]
+    assert said(wire, plans[-1]).count("result 2") == 2
+
+
+def test_a_parallel_loop_takes_the_first_two_tools_and_may_be_flaky() -> None:
+    tools = [{"type": "function", "function": {"name": name, "parameters": {}}} for name in "abc"]
+    plans = played("openai", flaky_parallel_signed_loop, 6, tools=tools)
+    assert [plan.status for plan in plans] == [200, 503]
+    made: Any = json.decode(sent(plans[0]))["choices"][0]["message"]["tool_calls"]
+    assert [call["function"]["name"] for call in made] == ["a", "b"]
 
 
 @pytest.mark.parametrize("wire", ["responses", "anthropic", "bedrock", "gemini"])

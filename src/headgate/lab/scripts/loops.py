@@ -1,8 +1,9 @@
 """Tool loops of many turns, with a look at what comes back.
 
 A loop calls the first tool again and again, with a counter among the arguments, and tells all
-results at the end. It refuses a history that the real provider would refuse; a signed one thinks,
-and wants its thinking back as it was.
+results at the end. A parallel one makes two calls at once, of the first two tools if there are
+two. It refuses a history that the real provider would refuse; a signed one thinks, and wants its
+thinking back as it was.
 """
 
 from __future__ import annotations
@@ -22,7 +23,14 @@ from headgate.lab.wires.question import Call, Fault, Json, Question, Tool, mappi
 FLAKY_TURN = 3
 
 
-def _run(question: Question, number: float, *, sealed: bool, flaky: bool) -> Plan:
+def _run(
+    question: Question,
+    number: float,
+    *,
+    sealed: bool = False,
+    flaky: bool = False,
+    parallel: bool = False,
+) -> Plan:
     """One turn of a loop of so many."""
     if question.operation != "chat" or question.prompt.problem:
         return plain(question, "")
@@ -34,15 +42,20 @@ def _run(question: Question, number: float, *, sealed: bool, flaky: bool) -> Pla
     if flaky and done % FLAKY_TURN == FLAKY_TURN - 1:
         return refuse(question, Fault(503, MESSAGES[503]))
     tools = question.prompt.tools
-    if done < number and tools:
-        return _spoken(question, finding, sealed=sealed, call=_call(tools[0], done + 1))
-    return _spoken(question, finding, sealed=sealed, call=None)
+    called: tuple[Tool, ...] = ()
+    if done < number:
+        called = (tools * 2)[:2] if parallel else tools[:1]
+    calls = tuple(_call(tool, done + place) for place, tool in enumerate(called, start=1))
+    return _spoken(question, finding, sealed=sealed, calls=calls)
 
 
-loop = partial(_run, sealed=False, flaky=False)
-flaky_loop = partial(_run, sealed=False, flaky=True)
-signed_loop = partial(_run, sealed=True, flaky=False)
+loop = partial(_run)
+flaky_loop = partial(_run, flaky=True)
+signed_loop = partial(_run, sealed=True)
 flaky_signed_loop = partial(_run, sealed=True, flaky=True)
+parallel_loop = partial(_run, parallel=True)
+parallel_signed_loop = partial(_run, parallel=True, sealed=True)
+flaky_parallel_signed_loop = partial(_run, parallel=True, sealed=True, flaky=True)
 
 
 def signed(question: Question, _number: float) -> Plan:
@@ -50,15 +63,15 @@ def signed(question: Question, _number: float) -> Plan:
     return signed_loop(question, float("inf") if question.prompt.tool_result is None else 0)
 
 
-def _spoken(question: Question, finding: Finding, *, sealed: bool, call: Call | None) -> Plan:
+def _spoken(question: Question, finding: Finding, *, sealed: bool, calls: tuple[Call, ...]) -> Plan:
     """Say the turn, with thinking before it where the loop is signed."""
     turn = len(finding.results) + 1
     private = sealed and turn % FLAKY_TURN == 2
     thinking = f"Let me mull over turn {turn}{f', {PRIVATELY}' if private else ''}."
     if not sealed or not _thinks(question):
         thinking, private = "", False
-    text = "" if call is not None else _told(question, finding.results)
-    answer = say(question, text, thinking=thinking, calls=(call,) if call is not None else ())
+    text = "" if calls else _told(question, finding.results)
+    answer = say(question, text, thinking=thinking, calls=calls)
     redacted = f"{FOLLOWING} turn {turn}." if private else ""
     plan = plan_for(question, replace(answer, sealed=sealed, redacted=redacted))
     return replace(plan, bypassed=finding.bypassed)

@@ -46,6 +46,17 @@ ROWS = (
     Behaviour("signed-loop", "the same, with signatures", loops.signed_loop, 20, "turns"),
     Behaviour("flaky-loop", "the loop, 503 at every 3rd turn", loops.flaky_loop, 20, "turns"),
     Behaviour("flaky-signed-loop", "both at once", loops.flaky_signed_loop, 20, "turns"),
+    Behaviour("parallel-loop", "two calls in each turn", loops.parallel_loop, 20, "calls"),
+    Behaviour(
+        "parallel-signed-loop", "the same, with signatures", loops.parallel_signed_loop, 20, "calls"
+    ),
+    Behaviour(
+        "flaky-parallel-signed-loop",
+        "the same, 503 at times",
+        loops.flaky_parallel_signed_loop,
+        20,
+        "calls",
+    ),
     Behaviour("400", "invalid request", refusals.status, 400),
     Behaviour("400-key", "400 'API key not valid', as Gemini answers", refusals.bad_key),
     Behaviour("400-long", "400, the prompt exceeds the context", refusals.too_long),
