@@ -12,14 +12,9 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from headgate.dialects.bridge import DIALECTS
 from tests.e2e.harness import KEY, Bench, Gate
 from tests.e2e.test_hangups import own_sockets
 from tests.e2e.test_sdk import client
-
-pytestmark = pytest.mark.skipif(
-    "openai_responses" not in DIALECTS, reason="the dialect openai_responses is not registered yet"
-)
 
 CONFIG = """
     providers:

@@ -6,12 +6,7 @@ import msgspec
 import pytest
 
 from headgate.base.failure import Failure, FailureKind
-from headgate.dialects.bridge import DIALECTS
 from headgate.edge.response_frames import ResponseFrames, error_event
-
-pytestmark = pytest.mark.skipif(
-    "openai_responses" not in DIALECTS, reason="the dialect openai_responses is not registered yet"
-)
 
 
 class Socket:

@@ -13,7 +13,6 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from headgate.dialects.bridge import DIALECTS
 from headgate.edge.responses_socket import ResponsesSocket
 from headgate.edge.routes import Route
 from headgate.edge.session import SessionBounds
@@ -25,10 +24,6 @@ from tests.edge.wire import Place, serving
 from tests.facts import channel, key, offer
 from tests.relay.upstreams import SILENCE, FakePool, FakeResponse, Records, chunk, refused, stages
 from tests.relay.upstreams import stream as answer
-
-pytestmark = pytest.mark.skipif(
-    "openai_responses" not in DIALECTS, reason="the dialect openai_responses is not registered yet"
-)
 
 CHAT = key([offer("a")])
 NATIVE_URL = "http://127.0.0.1:9/{}/responses"

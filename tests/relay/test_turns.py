@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from headgate.base.failure import RelayError
-from headgate.relay.turns import Turns, going_on, input_items, previous_id, replayable
+from headgate.relay.turns import Turns, previous_id, replayable
 
 
 def raw(value: object) -> msgspec.Raw:
@@ -27,22 +27,6 @@ SEALED = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content":
 REFERENCE = {"type": "reasoning", "id": "rs_1", "summary": []}
 
 
-def test_input_is_a_text_or_items_as_they_were_sent() -> None:
-    assert shown(input_items(fields(input="Hi"))) == [HI]
-    sent = b'[{"role": "user",  "content": 1.50}]'
-    assert [bytes(item) for item in input_items({"input": msgspec.Raw(sent)})] == [
-        b'{"role": "user",  "content": 1.50}'
-    ]
-    assert input_items({}) == input_items(fields(input=None)) == []
-
-
-@pytest.mark.parametrize("value", [1, True, {"a": 1}])
-def test_input_that_is_neither_is_refused(value: object) -> None:
-    with pytest.raises(RelayError) as refused:
-        input_items(fields(input=value))
-    assert refused.value.failure.param == "input"
-
-
 def test_previous_response_is_a_string_or_nothing() -> None:
     assert previous_id(fields(previous_response_id="resp_1")) == "resp_1"
     assert previous_id(fields(previous_response_id=None)) is None
@@ -52,16 +36,12 @@ def test_previous_response_is_a_string_or_nothing() -> None:
     assert refused.value.failure.param == "previous_response_id"
 
 
-def test_response_is_gone_on_from_with_all_that_was_said() -> None:
+def test_response_is_remembered_with_all_that_was_said() -> None:
     turns = Turns()
     turns.keep("resp_1", [raw(HI)], [raw(CALL)])
     turn = turns.find("resp_1")
     assert turn is not None
-    new = {"type": "function_call_output", "call_id": "c1", "output": "7"}
-    asked = fields(model="gpt", input=[new], previous_response_id="resp_1")
-    expanded = going_on(asked, turn, input_items(asked))
-    assert set(expanded) == {"model", "input"}
-    assert msgspec.json.decode(expanded["input"]) == [HI, CALL, new]
+    assert shown(turn.items) == [HI, CALL]
     assert turns.find("resp_2") is None
 
 
@@ -96,7 +76,7 @@ def test_conversation_beyond_all_bounds_and_nameless_responses_are_not_kept() ->
 def test_response_that_comes_again_takes_the_place_of_the_first() -> None:
     turns = Turns()
     turns.keep("a", [raw(HI)])
-    turns.keep("a", [raw(CALL)], is_with_vendor=True)
+    turns.keep("a", [raw(CALL)], is_stored=True)
     turn = turns.find("a")
     assert turn is not None
-    assert (shown(turn.items), turn.is_with_vendor) == ([CALL], True)
+    assert (shown(turn.items), turn.is_stored) == ([CALL], True)

@@ -28,11 +28,12 @@ from headgate.ir.reply import Choice, Finish, Reply
 from headgate.ir.usage import Usage
 from headgate.providers.provider import Operation
 from headgate.relay.call import Call, flag_field, text_field
+from headgate.relay.conversations import continued, items_of, unknown_response
 from headgate.relay.exchange import Exchange, cut_short
 from headgate.relay.lane import interrupted, written
 from headgate.relay.relay import relay
 from headgate.relay.stages import Stages
-from headgate.relay.turns import PREVIOUS, Turn, Turns, going_on, input_items, previous_id
+from headgate.relay.turns import PREVIOUS, Turn, Turns, previous_id
 from headgate.snapshot.facts import LossPolicy
 from headgate.upstream.websocket import Message, SocketBounds, WebSocket
 
@@ -133,11 +134,11 @@ class _Connection:
         if flag_field(fields, "background"):
             raise _invalid("A response in the background cannot be had here.", "background")
         fields = {name: raw for name, raw in fields.items() if name not in _ENVELOPE}
-        previous, new = previous_id(fields), input_items(fields)
+        previous, new = previous_id(fields), items_of(fields.get("input"))
         turn = self._turns.find(previous) if previous is not None else None
         call = self._call(request_id, fields)
-        if turn is not None and not (turn.is_with_vendor and generates):
-            call = self._call(request_id, going_on(fields, turn, new))
+        if turn is not None and not (turn.is_stored and generates):
+            call = self._call(request_id, continued(fields, turn.items))
         if not generates:
             await self._prepare(call, frames)
             return
@@ -146,10 +147,10 @@ class _Connection:
         except RelayError as error:
             if not _is_forgotten(error.failure):
                 raise
-            if turn is None or not turn.is_with_vendor:
-                raise RelayError(_not_found(error.failure, previous)) from None
-            # The vendor that made it was not asked, or has lost it; what was said is still here.
-            call = self._call(request_id, going_on(fields, turn, new))
+            if previous is None or turn is None or not turn.is_stored:
+                raise unknown_response(previous or "") from None
+            # Who has stored it was not asked, or has lost it; what was said is still here.
+            call = self._call(request_id, continued(fields, turn.items))
             await self._relay(call, frames, turn, new)
 
     async def _relay(
@@ -164,13 +165,12 @@ class _Connection:
                     exchange.broken_off(cut_short())
                 raise
             await exchange.settle()
-            answer = exchange.answer
-            if answer is not None and frames.response_id and exchange.failure is None:
+            if exchange.failure is None:
                 self._turns.keep(
                     frames.response_id,
                     (*turn.items, *new) if turn is not None else new,
                     frames.output,
-                    is_with_vendor=answer.dialect == DIALECT and _is_stored(call.fields),
+                    is_stored=_is_stored(call.fields),
                 )
         if not frames.is_over:
             frames.refuse(exchange.failure or interrupted(), call.request_id)
@@ -200,7 +200,7 @@ class _Connection:
             model=call.model, reply_id=call.request_id, created=created, fields=call.fields
         )
         frames.send(written(reply, DIALECTS[DIALECT], context, stream=True))
-        self._turns.keep(frames.response_id, input_items(call.fields))
+        self._turns.keep(frames.response_id, items_of(call.fields.get("input")))
 
     def _call(self, request_id: str, fields: Fields) -> Call:
         fields = fields | {"stream": msgspec.Raw(b"true")}
@@ -269,19 +269,6 @@ def _is_stored(fields: Fields) -> bool:
 
 def _is_forgotten(failure: Failure) -> bool:
     return failure.code == _NOT_FOUND or failure.param == PREVIOUS
-
-
-def _not_found(failure: Failure, previous: str | None) -> Failure:
-    """Say it as the vendor does: clients know this code, and send everything again."""
-    return msgspec.structs.replace(
-        failure,
-        kind=FailureKind.INVALID_REQUEST,
-        status=400,
-        message=f"Previous response with id '{previous}' not found. {failure.message}",
-        code=_NOT_FOUND,
-        param=PREVIOUS,
-        upstream_body=None,
-    )
 
 
 def _invalid(message: str, param: str | None) -> RelayError:

@@ -1,7 +1,8 @@
 """What a connection remembers of its responses, so that the next one can go on from them.
 
 Over a WebSocket the Responses API keeps a conversation for as long as the connection lasts, even
-where nothing may be stored. Here it is kept as the items that the caller would have to send again.
+where nothing may be stored. Here it is kept as the items that the caller would have to send again;
+what may be stored is in the stores of `remembering.py` too, or with the vendor.
 Source: developers.openai.com/api/docs/guides/websocket-mode.
 """
 
@@ -21,8 +22,6 @@ PREVIOUS = "previous_response_id"
 
 Items = tuple[msgspec.Raw, ...]
 
-_items = msgspec.json.Decoder(list[msgspec.Raw])
-
 
 class _Item(msgspec.Struct):
     """What must be known of an item before it can be sent again."""
@@ -36,11 +35,11 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """A response, with all that was said up to it. `is_with_vendor`: the vendor keeps it too."""
+    """A response, with all that was said up to it. `is_stored`: it is kept elsewhere as well."""
 
     items: Items
     size: int
-    is_with_vendor: bool = False
+    is_stored: bool = False
 
 
 class Turns:
@@ -58,7 +57,7 @@ class Turns:
         asked: Sequence[msgspec.Raw],
         output: Sequence[msgspec.Raw] = (),
         *,
-        is_with_vendor: bool = False,
+        is_stored: bool = False,
     ) -> None:
         """Remember a response; the oldest are forgotten for it. A huge one is not kept at all."""
         items = (*asked, *replayable(output))
@@ -66,7 +65,7 @@ class Turns:
         if not response_id or size > self._most_bytes:
             return
         self._forget(response_id)
-        self._kept[response_id] = Turn(items=items, size=size, is_with_vendor=is_with_vendor)
+        self._kept[response_id] = Turn(items=items, size=size, is_stored=is_stored)
         self._bytes += size
         while self._bytes > self._most_bytes or len(self._kept) > self._most_turns:
             self._forget(next(iter(self._kept)))
@@ -87,32 +86,8 @@ def previous_id(fields: Fields) -> str | None:
     value = msgspec.json.decode(raw) if raw is not None else None
     if value is None or isinstance(value, str):
         return value
-    raise _invalid(f"`{PREVIOUS}` must be a string", PREVIOUS)
-
-
-def input_items(fields: Fields) -> list[msgspec.Raw]:
-    """Read `input` as items: a text is a user's message.
-
-    Errors: RelayError INVALID_REQUEST when it is neither a text nor a list.
-    """
-    raw = fields.get("input")
-    if raw is None or bytes(raw) == b"null":
-        return []
-    try:
-        return _items.decode(raw)
-    except msgspec.ValidationError:
-        pass
-    text = msgspec.json.decode(raw)
-    if not isinstance(text, str):
-        raise _invalid("`input` must be a text or a list of items", "input")
-    message = {"type": "message", "role": "user", "content": text}
-    return [msgspec.Raw(msgspec.json.encode(message))]
-
-
-def going_on(fields: Fields, turn: Turn, new: Sequence[msgspec.Raw]) -> Fields:
-    """Write out what `previous_response_id` stands for."""
-    items = msgspec.Raw(msgspec.json.encode([*turn.items, *new]))
-    return {name: value for name, value in fields.items() if name != PREVIOUS} | {"input": items}
+    message = f"`{PREVIOUS}` must be a string"
+    raise RelayError(Failure(kind=FailureKind.INVALID_REQUEST, message=message, param=PREVIOUS))
 
 
 def replayable(output: Sequence[msgspec.Raw]) -> list[msgspec.Raw]:
@@ -139,8 +114,3 @@ def _without_id(item: msgspec.Raw) -> msgspec.Raw:
     fields = _fields.decode(item)
     fields.pop("id", None)
     return msgspec.Raw(msgspec.json.encode(fields))
-
-
-def _invalid(message: str, param: str) -> RelayError:
-    failure = Failure(kind=FailureKind.INVALID_REQUEST, message=message, param=param)
-    return RelayError(failure)
