@@ -181,6 +181,30 @@ async def test_upload_waits_for_the_socket() -> None:
     scene.connection.abort()
 
 
+async def test_upload_that_is_taken_at_once_leaves_others_their_turn() -> None:
+    body = bytes(5_000_000)
+    scene = Scene(body)
+    assert sum(map(len, scene.wire.written)) == len(b"HEAD") + 1024 * 1024
+    async with asyncio.timeout(1):
+        while sum(map(len, scene.wire.written)) < len(body):  # noqa: ASYNC110 - turn by turn
+            await asyncio.sleep(0)
+    assert b"".join(scene.wire.written) == b"HEAD" + body
+    scene.connection.data_received(OK)
+    scene.connection.take()
+    scene.connection.give_back()
+    assert scene.shelf.kept == [scene.connection]
+    scene.connection.abort()
+
+
+async def test_upload_of_a_closed_connection_takes_no_further_turn() -> None:
+    scene = Scene(bytes(5_000_000))
+    written = len(scene.wire.written)
+    scene.connection.abort()
+    scene.lose()
+    await asyncio.sleep(0)
+    assert len(scene.wire.written) == written
+
+
 async def test_reading_is_paused_until_the_reader_comes() -> None:
     scene = Scene()
     connection = scene.connection

@@ -25,6 +25,7 @@ MOST_HEADERS = 200
 _MOST_UNREAD_BYTES = 256 * 1024
 _ONE_WRITE_BYTES = 256 * 1024
 _SLICE_BYTES = 128 * 1024
+_SLICES_PER_TURN = 8  # then others have theirs, even if the upstream takes all at once
 # A server that closes an idle connection crosses our request on the way: the close arrives within
 # a round trip. Later than this it has had the request, and asking again would run it twice.
 _STALE_S = 1.0
@@ -347,12 +348,16 @@ class Connection(asyncio.Protocol):
         """Send as much of a large body as the socket takes; each step has `write_s`."""
         timeouts, unsent = self._timeouts, self._unsent
         try:
-            while unsent is not None and not self._is_write_paused and self._is_open:
+            for _ in range(_SLICES_PER_TURN):
+                if unsent is None or self._is_write_paused or not self._is_open:
+                    break
                 piece = next(unsent, None)
                 if piece is None:
                     self._unsent = unsent = None
                 else:
                     self._write(piece)
+            else:
+                self._loop.call_soon(self._take_turn)
         except RelayError as error:  # the body cannot be read back from where it was kept
             self._unsent = None
             self._fail(error.failure)
@@ -360,6 +365,11 @@ class Connection(asyncio.Protocol):
         if not self.has_head:
             bound_s = timeouts.first_byte_s if unsent is None else timeouts.write_s
             self._bound(bound_s, self._loop.time())
+
+    def _take_turn(self) -> None:
+        """Go on with a large body, unless that came to its end in the meantime."""
+        if self._unsent is not None and self._is_open:
+            self._write_on()
 
     def _pause_reading(self) -> None:
         self._is_read_paused = True
