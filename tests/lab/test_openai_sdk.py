@@ -31,7 +31,7 @@ async def client(lab: Lab) -> AsyncIterator[AsyncOpenAI]:
 
 
 def client_at(lab: Lab, place: str) -> AsyncOpenAI:
-    return AsyncOpenAI(api_key="k", base_url=f"{lab.url}/{place}/v1", max_retries=0, timeout=5)
+    return AsyncOpenAI(api_key="k", base_url=f"{lab.url}/{place}/v1", max_retries=0, timeout=30)
 
 
 async def test_images(client: AsyncOpenAI) -> None:

@@ -208,7 +208,8 @@ class Socket:
         while again and self._protocol.state is OPEN and not self._transport.is_closing():
             for data in events:
                 await self._tell_data(data)
-            again = isinstance(step, Repeat) and not self._stop.is_set()
+            # What holds no event would be repeated without ever giving way.
+            again = isinstance(step, Repeat) and bool(events) and not self._stop.is_set()
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not longer than the caller wants to hear."""
