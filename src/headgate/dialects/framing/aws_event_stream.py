@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from functools import lru_cache
 from zlib import crc32
 
 import msgspec
@@ -26,6 +27,7 @@ _PRELUDE = struct.Struct(">III")  # total length, length of the headers, CRC of 
 _CRC = struct.Struct(">I")
 _SHORT = struct.Struct(">H")
 _LEAST_BYTES = _PRELUDE.size + _CRC.size
+_USUAL_BYTES = 256
 _STRING, _BYTES = 7, 6
 # Bytes that a header's value takes, by its type; strings and byte arrays say their length.
 _SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
@@ -91,7 +93,8 @@ def _frame(message: bytes) -> Frame:
     if crc32(memoryview(message)[:body_end]) != _CRC.unpack_from(message, body_end)[0]:
         raise _bad("a stream message was damaged on the way")
     payload_start = _PRELUDE.size + headers_length
-    headers = _headers(message[_PRELUDE.size : payload_start])
+    written = message[_PRELUDE.size : payload_start]
+    headers = _kept_headers(written) if len(written) < _USUAL_BYTES else _headers(written)
     payload = message[payload_start:body_end]
     match headers.get(":message-type", "event"):
         case "event":
@@ -105,7 +108,7 @@ def _frame(message: bytes) -> Frame:
     return Frame(msgspec.json.encode(told), ERROR_EVENT)
 
 
-def _headers(data: bytes) -> dict[str, str]:
+def _headers(data: bytes) -> Mapping[str, str]:
     """Read the headers that are strings; the others are passed over."""
     found: dict[str, str] = {}
     at = 0
@@ -128,6 +131,10 @@ def _headers(data: bytes) -> dict[str, str]:
     except (IndexError, KeyError, struct.error):
         raise _bad("a stream message has headers that cannot be read") from None
     return found
+
+
+# Nearly all messages of a stream have the same headers, byte for byte.
+_kept_headers = lru_cache(maxsize=256)(_headers)
 
 
 def message_bytes(payload: bytes, headers: Mapping[str, str]) -> bytes:
