@@ -146,9 +146,8 @@ def cell(outcome: Outcome) -> str:
     """Say in a few words what becomes of a feature."""
     if outcome.refusal:
         return "refused"
-    said = [
-        f"{action} {', '.join(f'`{loss.field}`' for loss in outcome.losses if loss.action == action)}"
-        for action in ("changed", "dropped")
-        if any(loss.action == action for loss in outcome.losses)
-    ]
+    said = []
+    for action in ("changed", "dropped"):
+        if names := [f"`{loss.field}`" for loss in outcome.losses if loss.action == action]:
+            said.append(f"{action} {', '.join(names)}")
     return "; ".join(said) or "carried"

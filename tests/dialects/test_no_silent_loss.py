@@ -88,7 +88,7 @@ ANYWAY = (
 def is_anyway(lost: Lost, wire: str) -> bool:
     """Tell whether a value asks for nothing else than what happens without it."""
     *way, last = [step for step in lost.path if isinstance(step, str)]
-    if "propertyOrdering" in way:
+    if "propertyOrdering" in (*way, last):
         return True  # it is the order in which the properties stand
     if last == "enable_thinking" and lost.unread:
         return True  # how much to think is said already

@@ -123,7 +123,7 @@ def encode_reply(reply: Reply, context: ReplyContext) -> bytes:
         "model": reply.model or context.model,
         "choices": [_encode_choice(choice, context.losses) for choice in reply.choices],
     }
-    drop_extras(context.losses, reply.extras, NAME)
+    drop_extras(context.losses, reply.extras, own="")
     if reply.service_tier is not None:
         context.losses.dropped("reply.service_tier")
     if reply.usage is not None:
@@ -244,7 +244,7 @@ class CompletionEncoder:
                 return self._chunk([{**choice, "finish_reason": word}])
             case Ended():
                 self._is_over = True
-                drop_extras(losses, event.extras, NAME)
+                drop_extras(losses, event.extras, own="")
                 if event.service_tier is not None:
                     losses.dropped("reply.service_tier")
                 return self._usage_chunk(event) + b"data: [DONE]\n\n"

@@ -56,6 +56,7 @@ class Losses:
 # -------------------------------------------------------------- what replies lose alike
 
 _KIND = re.compile(r"[A-Za-z_]{1,40}")
+_NOTHING: tuple[object, ...] = (None, "", [], {})
 _MOST_KINDS = 64  # a hostile upstream may make up as many as it likes
 
 
@@ -77,8 +78,8 @@ def drop_counts(losses: Losses, usage: Usage | None, names: Iterable[str]) -> No
 def drop_extras(losses: Losses, extras: Mapping[str, Mapping[str, Any]], own: str) -> None:
     """Name the fields of a reply that only another vendor's callers know."""
     for dialect, fields in extras.items():
-        for name in fields if dialect != own else ():
-            if len(losses) < _MOST_KINDS:
+        for name, value in fields.items() if dialect != own else ():
+            if value not in _NOTHING and len(losses) < _MOST_KINDS:
                 losses.dropped(f"reply.{name}", f"a field of {dialect}")
 
 

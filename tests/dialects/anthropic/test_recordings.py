@@ -112,7 +112,13 @@ def expected_usage(wire: Json | None) -> tuple[int, int, int, int] | None:
 
 
 def told(reply: Reply) -> Reply:
-    """A reply as a caller is told it: without the counts of inner calls, which are for the bill."""
+    """A reply as a caller is told it.
+
+    Without the counts of inner calls, which are for the bill, and without the fields of single
+    blocks, which are known when the block is told already (and named as lost).
+    """
+    kept = {path: v for path, v in reply.extras.get("anthropic", {}).items() if "." not in path}
+    reply = msgspec.structs.replace(reply, extras={"anthropic": kept} if kept else {})
     if reply.usage is None:
         return reply
     usage = msgspec.structs.replace(reply.usage, inner_input=0, inner_output=0)

@@ -334,3 +334,27 @@ def test_only_frames_that_matter_are_notable() -> None:
     seen = [ANTHROPIC.notable(frame.data) for frame in frames(*TEXT)]
     assert seen == [True, *[False] * 6, True, True]
     assert ANTHROPIC.notable(b'event: error\ndata: {"x":1}\n\n')
+
+
+def test_what_nobody_reads_of_a_stream_is_kept_as_a_whole_reply_would_have_it() -> None:
+    start = {"id": "msg_1", "model": "m", "content": [], "usage": {}, "container": {"id": "c"}}
+    block = {"type": "tool_use", "id": "t", "name": "f", "input": {}, "caller": {"type": "direct"}}
+    delta = {"stop_reason": "refusal", "stop_details": {"category": "x"}}
+    frames = [
+        {"type": "message_start", "message": start},
+        {"type": "content_block_start", "index": 0, "content_block": block},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": delta, "usage": {}, "context_management": {"a": 1}},
+        {"type": "message_stop"},
+    ]
+    decoder = ANTHROPIC.stream_decoder()
+    data = [json.dumps(frame).encode() for frame in frames]
+    events = [event for each in data for event in decoder.feed(Frame(each))]
+    assert collect(events).extras == {
+        "anthropic": {
+            "container": {"id": "c"},
+            "content[0].caller": {"type": "direct"},
+            "context_management": {"a": 1},
+            "stop_details": {"category": "x"},
+        }
+    }

@@ -342,3 +342,14 @@ def test_what_a_stream_cannot_carry_is_named() -> None:
         "reply.usage.audio_output",
         "reply.avgLogprobs",
     ]
+
+
+def test_fields_of_the_vendors_own_reply_are_told_at_the_end() -> None:
+    context = ReplyContext(model="m", reply_id="r", created=0)
+    encoder = ANTHROPIC.stream_encoder(context)
+    left = {"container": {"id": "c"}, "context_management": {"a": 1}, "content[0].caller": {"b": 2}}
+    events: list[Event] = [Started(), STOPPED, Ended(extras={"anthropic": left})]
+    data = b"".join(encoder.feed(event) for event in events)
+    end = json.loads(ANTHROPIC.frame_decoder().feed(data)[-2].data)
+    assert (end["delta"]["container"], end["context_management"]) == ({"id": "c"}, {"a": 1})
+    assert [loss.field for loss in context.losses] == ["reply.content[0].caller"]

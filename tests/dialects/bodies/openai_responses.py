@@ -47,6 +47,7 @@ def caller(m: Marks, body: Json) -> None:
 
 
 def codex(m: Marks, body: Json) -> None:
+    tools(m, body)
     body |= {"prompt_cache_key": m.text(), "client_metadata": {"x": m.text()}}
     body |= {"include": ["reasoning.encrypted_content"], "parallel_tool_calls": False}
 

@@ -283,7 +283,7 @@ def test_what_a_stream_cannot_carry_is_named() -> None:
         PartStarted(1, Opaque(dialect="anthropic", block={"type": "web_search_tool_result"})),
         PartEnded(1),
         Finished(Finish(reason="pause", stop_sequence="x")),
-        Ended(service_tier="flex", extras={"anthropic": {"container": {}}}),
+        Ended(service_tier="flex", extras={"anthropic": {"container": {"id": "c"}}}),
     ) == [
         "reply.citations",
         "reply.signature",

@@ -290,8 +290,11 @@ def name_part_losses(part: Part, losses: Losses) -> None:
             losses.dropped("reply.signature", f"a proof of {signature.origin}")
         case Refusal():
             losses.changed("reply.refusal", "sent as text")
-        case ToolCall(custom=True):
-            losses.changed("reply.tool_calls", "free text, sent as an object with `input`")
+        case ToolCall(custom=custom, signature=signature):
+            if custom:
+                losses.changed("reply.tool_calls", "free text, sent as an object with `input`")
+            if signature is not None and signature.origin == NAME:
+                losses.dropped("reply.signature", "there is none on a call here")
         case Audio(transcript=transcript) if transcript:
             losses.changed("reply.audio", "sent as its transcript")
         case Audio():

@@ -7,6 +7,7 @@ twice, a `[DONE]` where there should be none).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -32,6 +33,10 @@ from headgate.ir.request import File, Image, Json, Opaque, Part, Text, Thinking,
 from headgate.ir.usage import Usage
 
 _DONE = b"[DONE]"
+_MESSAGE_FIELDS = frozenset(
+    {"id", "type", "role", "model", "content", "usage", "stop_reason", "stop_sequence"}
+)
+_MOST_LEFTOVERS = 64  # a stream without an end must not fill the memory
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -127,6 +132,7 @@ class AnthropicStreamDecoder:
         self._usage: Json = {}
         self._stop_reason: str | None = None
         self._stop_sequence: str | None = None
+        self._left = Leftovers()
 
     def feed(self, frame: Frame) -> list[Event]:
         """Take a frame, give its events."""
@@ -155,10 +161,14 @@ class AnthropicStreamDecoder:
             case "content_block_stop":
                 return self._block_stop(event.index or 0)
             case "message_start" if isinstance(event.message, _Message):
+                self._keep(msgspec.json.decode(frame.data)["message"], _MESSAGE_FIELDS)
                 return self._message_start(event.message)
             case "message_delta":
                 self._usage = merged_usage(self._usage, event.usage)
+                whole = msgspec.json.decode(frame.data)
+                self._keep(whole, ("type", "delta", "usage"))
                 if event.delta is not None:
+                    self._keep(whole["delta"], ("stop_reason", "stop_sequence"))
                     self._stop_reason = event.delta.stop_reason or self._stop_reason
                     self._stop_sequence = event.delta.stop_sequence or self._stop_sequence
                 return []
@@ -178,6 +188,13 @@ class AnthropicStreamDecoder:
                 kind=FailureKind.UPSTREAM_INTERRUPTED,
                 message="the upstream's stream stopped before its end",
             )
+        )
+
+    def _keep(self, fields: Json, known: Iterable[str]) -> None:
+        """Keep what nobody reads, as a whole reply would have it."""
+        self._left.add(
+            "",
+            {key: value for key, value in fields.items() if key not in known and value is not None},
         )
 
     def _message_start(self, message: _Message) -> list[Event]:
@@ -209,7 +226,7 @@ class AnthropicStreamDecoder:
 
     def _block_start(self, wire_index: int, block: Json) -> list[Event]:
         events = self._block_stop(wire_index)  # a vendor that forgets to close the last one
-        part = _whole_part(block)
+        part = _whole_part(block, f"content[{len(self._parts)}]", self._left)
         if isinstance(part, Opaque):
             self._open[wire_index] = _Held(block)
             return events
@@ -283,17 +300,23 @@ class AnthropicStreamDecoder:
         self._over = True
         finish = decode_finish(self._stop_reason, self._stop_sequence, self._parts)
         usage = decode_usage(self._usage) if self._usage else None
-        return [*events, Finished(finish), Ended(usage, decode_tier(self._usage))]
+        ended = Ended(usage, decode_tier(self._usage), self._left.extras())
+        return [*events, Finished(finish), ended]
 
     def _failed(self, failure: Failure) -> list[Event]:
         self._over = True
         return [Failed(failure)]
 
 
-def _whole_part(block: Json) -> Part:
-    part = decode_block(block, "content_block", Leftovers("content_block"))
-    known = isinstance(part, Text | Thinking | ToolCall | Image | File)
-    return part if known else Opaque(dialect=NAME, block=block)
+def _whole_part(block: Json, place: str, left: Leftovers) -> Part:
+    kept = Leftovers()
+    part = decode_block(block, place, kept)
+    if not isinstance(part, Text | Thinking | ToolCall | Image | File):
+        return Opaque(dialect=NAME, block=block)
+    for path, value in kept.found.items():
+        if value is not None and len(left.found) < _MOST_LEFTOVERS:
+            left.found[path] = value
+    return part
 
 
 def _taken_apart(part: Part, index: int) -> tuple[Part, list[Event]]:

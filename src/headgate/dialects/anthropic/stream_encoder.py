@@ -46,6 +46,7 @@ from headgate.ir.usage import Usage
 _json = msgspec.json.Encoder().encode
 _STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 _CLOSE = b"}}\n\n"
+_TOLD_WITH_REASON = frozenset(["container", "stop_details"])
 # Blocks whose input arrives in pieces, in the vendor's own streams too.
 _INPUT_KINDS = frozenset(["tool_use", "server_tool_use", "mcp_tool_use"])
 
@@ -207,7 +208,18 @@ class AnthropicStreamEncoder:
             },
             "usage": encode_usage(usage, event.service_tier or self._known_tier),
         }
+        self._restore(message_delta, event.extras.get(NAME, {}))
         return begun + rest + _frame(message_delta) + _STOP
+
+    def _restore(self, message_delta: Json, left: Json) -> None:
+        """Put back what this dialect's own reply said beside; its blocks are gone already."""
+        for path, value in left.items():
+            if "." in path:
+                self._context.losses.dropped(f"reply.{path}", "told after its block")
+            elif path in _TOLD_WITH_REASON:
+                message_delta["delta"][path] = value
+            else:
+                message_delta[path] = value
 
     def _name_losses(self, event: Ended, usage: Usage | None) -> None:
         losses = self._context.losses
@@ -292,7 +304,10 @@ def _completed(block: _Block) -> Part:
         case ToolCall(arguments=arguments):
             return msgspec.structs.replace(part, arguments=arguments + text)
         case Image(source=Inline(media_type=media_type, data=data)):
-            return Image(source=Inline(media_type, data + text))
+            later = next((d.signature for d in block.deltas if d.signature is not None), None)
+            return msgspec.structs.replace(
+                part, source=Inline(media_type, data + text), signature=later or part.signature
+            )
         case Audio(source=source, transcript=transcript):
             said = "".join(delta.transcript for delta in block.deltas)
             return Audio(source=source, transcript=transcript + said)

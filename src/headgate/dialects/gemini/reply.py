@@ -5,6 +5,8 @@ Source: ai.google.dev/api/generate-content#GenerateContentResponse; `providers.m
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from headgate.base.failure import Failure, FailureKind
@@ -146,7 +148,23 @@ def encode_reply(reply: Reply, context: ReplyContext) -> bytes:
             wire["usageMetadata"]["serviceTier"] = reply.service_tier
     wire["modelVersion"] = reply.model or context.model
     wire["responseId"] = reply.reply_id or context.reply_id
+    restore(wire, reply.extras.get(NAME, {}))
     return msgspec.json.encode(wire)
+
+
+_OF_CANDIDATE = re.compile(r"candidates\[(\d+)\]\.(groundingMetadata\.)?([^.]+)")
+
+
+def restore(wire: Json, left: Json) -> None:
+    """Put back what a reply of this very dialect said beside what is read."""
+    by_index = {candidate["index"]: candidate for candidate in wire["candidates"]}
+    for path, value in left.items():
+        found = _OF_CANDIDATE.fullmatch(path)
+        holder = by_index.get(int(found[1])) if found is not None else wire
+        if found is not None and found[2] and holder is not None:
+            holder = holder.setdefault("groundingMetadata", {})
+        if holder is not None:
+            holder[path if found is None else found[3]] = value
 
 
 def _candidate(choice: Choice, losses: Losses) -> Json:
@@ -173,7 +191,7 @@ def _grounding(choice: Choice, losses: Losses) -> Json | None:
         if isinstance(part, Text):
             citations.extend(moved(part.citations, len(said)))
             said += part.text
-    change_citations(losses, citations, NAME)
+    change_citations(losses, citations, own="")
     return encode_citations(citations, said) if citations else None
 
 

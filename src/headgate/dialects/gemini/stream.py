@@ -27,6 +27,7 @@ from headgate.dialects.gemini.frames import (
     WireReply,
     decode_reply_frame,
 )
+from headgate.dialects.gemini.leftovers import leftovers_in
 from headgate.dialects.gemini.logprobs import decode_logprobs
 from headgate.dialects.gemini.partial_args import PartialArgs
 from headgate.dialects.gemini.parts import json_text, made_id, media_part
@@ -83,6 +84,8 @@ class GeminiStreamDecoder:
         self._usage = NO_USAGE
         self._block: Json | None = None  # promptFeedback, where there are no candidates
         self._candidates: dict[int, _Candidate] = {}
+        self._last = b""  # the frame that came last: what nobody reads is repeated there
+        self._left: Json = {}
 
     def feed(self, frame: Frame) -> list[Event]:
         """Take a frame, give the events that it means."""
@@ -94,7 +97,11 @@ class GeminiStreamDecoder:
             return self._failed(_bad_reply(f"a stream frame cannot be read: {error}"))
         if reply.error is not None:
             return self._failed(_reported(frame.data))
-        events: list[Event] = [] if self._started else [self._start(reply)]
+        self._last = frame.data
+        events: list[Event] = []
+        if not self._started:
+            self._left = leftovers_in(frame.data)
+            events.append(self._start(reply))
         if reply.usage_metadata is not NO_USAGE:
             self._usage = reply.usage_metadata
         for position, candidate in enumerate(reply.candidates or ()):
@@ -122,7 +129,9 @@ class GeminiStreamDecoder:
         usage = _json_object(self._usage)
         tier = usage.get("serviceTier")
         counts = decode_usage(usage) if usage else None
-        events.append(Ended(counts, tier if isinstance(tier, str) else None))
+        left = self._left | leftovers_in(self._last)
+        extras = {NAME: left} if left else {}
+        events.append(Ended(counts, tier if isinstance(tier, str) else None, extras))
         return events
 
     def _has_ended(self) -> bool:

@@ -26,6 +26,7 @@ from headgate.dialects.gemini.reply import (
     name_finish_losses,
     name_logprob_losses,
     name_part_losses,
+    restore,
 )
 from headgate.dialects.gemini.usage import encode_usage
 from headgate.dialects.gemini.wire import NAME
@@ -147,6 +148,7 @@ class GeminiStreamEncoder:
                 last["usageMetadata"]["serviceTier"] = tier
         elif tier:
             losses.dropped("reply.service_tier", "told beside usage only")
+        restore(last, event.extras.get(NAME, {}))
         return self._frame(_encode(last)[:-1] + b"," + self._tail) + self._close()
 
 
@@ -192,7 +194,7 @@ class _Choice:
                 self._losses.dropped("reply.logprobs", "of what is no text")
             return b""
         if event.citations:
-            change_citations(self._losses, event.citations, NAME)
+            change_citations(self._losses, event.citations, own="")
             self._citations.extend(moved(event.citations, self._first_char))
         if event.logprobs is not None:
             name_logprob_losses(event.logprobs, self._losses)

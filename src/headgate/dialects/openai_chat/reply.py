@@ -16,7 +16,9 @@ from headgate.base.ids import new_id
 from headgate.dialects.dialect import ReplyContext
 from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
 from headgate.dialects.openai_chat.finish import finish_of, finish_word, name_finish_losses
+from headgate.dialects.openai_chat.leftovers import leftovers_of
 from headgate.dialects.openai_chat.media import source_of_url, url_of_source
+from headgate.dialects.openai_chat.places import restore
 from headgate.dialects.openai_chat.provenance import (
     NAME,
     extra_content_signature,
@@ -62,6 +64,7 @@ def decode_reply(body: bytes) -> Reply:
     if not isinstance(choices, list) or not choices:
         error = decode_error(wire)
         raise RelayError(failure_of(error) if error else bad_reply("the reply has no choices"))
+    left = leftovers_of(wire)
     return Reply(
         reply_id=_text(wire.get("id")),
         model=_text(wire.get("model")),
@@ -70,6 +73,7 @@ def decode_reply(body: bytes) -> Reply:
         created=int(created) if isinstance(created := wire.get("created"), int | float) else 0,
         service_tier=_text(wire.get("service_tier")) or None,
         system_fingerprint=_text(wire.get("system_fingerprint")) or None,
+        extras={NAME: left} if left else {},
     )
 
 
@@ -246,6 +250,7 @@ def encode_reply(reply: Reply, context: ReplyContext) -> bytes:
         wire["service_tier"] = reply.service_tier
     if reply.system_fingerprint is not None:
         wire["system_fingerprint"] = reply.system_fingerprint
+    restore(wire, {NAME: reply.extras.get(NAME, {})}, "reply.", context.losses)
     return msgspec.json.encode(wire)
 
 

@@ -15,7 +15,12 @@ from headgate.base.frames import Frame
 from headgate.base.ids import new_id
 from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
 from headgate.dialects.openai_chat.finish import finish_of
-from headgate.dialects.openai_chat.provenance import extra_content_signature, thinking_of_detail
+from headgate.dialects.openai_chat.leftovers import leftovers_in
+from headgate.dialects.openai_chat.provenance import (
+    NAME,
+    extra_content_signature,
+    thinking_of_detail,
+)
 from headgate.dialects.openai_chat.reply import (
     audio_of,
     citation_of,
@@ -72,6 +77,7 @@ class ChatStreamDecoder:
         self._is_over = False
         self._usage: Usage | None = None
         self._service_tier: str | None = None
+        self._left: Json = {}
 
     def feed(self, frame: Frame) -> list[Event]:
         """Take a frame, give its events."""
@@ -90,7 +96,10 @@ class ChatStreamDecoder:
         events: list[Event] = []
         if not self._has_started and (chunk.choices or chunk.id):
             self._has_started = True
+            self._left = leftovers_in(frame.data)
             events.append(_started(chunk))
+        elif not chunk.choices or chunk.choices[0].finish_reason:
+            self._left |= leftovers_in(frame.data)
         for choice in chunk.choices or ():
             reader = self._choices.get(choice.index)
             if reader is None:
@@ -126,7 +135,8 @@ class ChatStreamDecoder:
         events: list[Event] = []
         for reader in self._choices.values():
             reader.finish(events)
-        events.append(Ended(self._usage, self._service_tier))
+        extras = {NAME: self._left} if self._left else {}
+        events.append(Ended(self._usage, self._service_tier, extras))
         return events
 
     def _fail(self, failure: Failure) -> list[Event]:

@@ -13,7 +13,7 @@ from headgate.dialects.dialect import ReplyContext
 from headgate.dialects.openai_chat.errors import encode_error_event
 from headgate.dialects.openai_chat.finish import finish_word, name_finish_losses
 from headgate.dialects.openai_chat.media import url_of_source
-from headgate.dialects.openai_chat.provenance import NAME, detail_of, signed_call_id
+from headgate.dialects.openai_chat.provenance import detail_of, signed_call_id
 from headgate.dialects.openai_chat.reply import (
     annotations_of,
     encode_audio,
@@ -113,7 +113,7 @@ class ChatStreamEncoder:
 
     def _usage_chunk(self, ended: Ended) -> bytes:
         losses, head = self._context.losses, self._head
-        drop_extras(losses, ended.extras, NAME)
+        drop_extras(losses, ended.extras, own="")  # the last chunk is gone
         is_shown = self._context.include_usage and ended.usage is not None
         tier = ended.service_tier
         if tier is not None and tier != self._chunk.get("service_tier"):

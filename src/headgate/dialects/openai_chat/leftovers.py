@@ -1,0 +1,60 @@
+"""What nobody reads of an upstream's reply: kept by its path, and named to foreign callers.
+
+Of a stream only a few chunks are looked at so closely: the first, the last ones, and those with
+whole messages. Vendors put what they add there, and each of the others is in a hurry.
+
+Source: platform.openai.com/docs/api-reference/chat/object; `recordings.md` 5.2.
+"""
+
+from __future__ import annotations
+
+from headgate.dialects.openai_chat.wire import Delta, decode_object
+from headgate.ir.request import Json
+
+_TOP = frozenset(
+    {
+        *("id", "object", "created", "model", "choices", "usage", "service_tier"),
+        *("system_fingerprint", "x_groq", "error"),
+        "obfuscation",  # padding
+    }
+)
+_CHOICE = frozenset(
+    {"index", "message", "delta", "finish_reason", "logprobs", "usage", "text", "obfuscation"}
+)
+_MESSAGE = frozenset({"role", *Delta.__struct_fields__})
+_CALL = frozenset({"id", "index", "type", "function", "custom", "extra_content"})
+_NOTHING: tuple[object, ...] = (None, "", [], {})
+_MOST = 64  # of a reply; beyond that an upstream is not describing but filling memory
+
+
+def leftovers_in(data: bytes) -> Json:
+    """Look through a reply or a chunk; empty when it is read whole, or is no JSON object."""
+    wire = decode_object(data)
+    return {} if wire is None else leftovers_of(wire)
+
+
+def leftovers_of(wire: Json) -> Json:
+    """Give what nobody reads, by its path, such as `choices[0].native_finish_reason`."""
+    found: Json = {}
+    _keep("", wire, _TOP, found)
+    for index, choice in enumerate(_objects(wire.get("choices"))):
+        place = f"choices[{index}]"
+        _keep(f"{place}.", choice, _CHOICE, found)
+        for name in ("message", "delta"):
+            message = choice.get(name)
+            if isinstance(message, dict):
+                # A delta is a piece of the message: callers know it by that name.
+                _keep(f"{place}.message.", message, _MESSAGE, found)
+                for number, call in enumerate(_objects(message.get("tool_calls"))):
+                    _keep(f"{place}.message.tool_calls[{number}].", call, _CALL, found)
+    return found
+
+
+def _objects(value: object) -> list[Json]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def _keep(place: str, wire: Json, known: frozenset[str], found: Json) -> None:
+    for name, value in wire.items():
+        if name not in known and value not in _NOTHING and len(found) < _MOST:
+            found[f"{place}{name}"] = value
