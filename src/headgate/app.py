@@ -254,6 +254,9 @@ def _chat_routes(stages: Stages) -> list[Route]:
         ("/embeddings", Operation.EMBEDDINGS, "openai_chat", whole_in_body),
         ("/moderations", Operation.MODERATIONS, "openai_chat", whole_in_body),
         ("/rerank", Operation.RERANK, "openai_chat", whole_in_body),
+        ("/responses", Operation.CHAT, "openai_responses", in_body),
+        ("/responses/compact", Operation.COMPACT, "openai_responses", whole_in_body),
+        ("/responses/input_tokens", Operation.COUNT_TOKENS, "openai_responses", whole_in_body),
         ("/messages", Operation.CHAT, "anthropic", in_body),
         ("/messages/count_tokens", Operation.COUNT_TOKENS, "anthropic", whole_in_body),
     )

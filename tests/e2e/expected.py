@@ -185,9 +185,15 @@ def _join_call(calls: list[Json], piece: Json) -> None:
 
 
 def responses(response: Json) -> Meaning:
-    """Read a response, whole or streamed: the final object says everything."""
+    """Read a response, whole or streamed: the final object says everything.
+
+    ChatGPT's backend leaves the items out of it; they were told one by one before.
+    """
     whole: Json = {}
+    items: list[Json] = []
     for frame in frames(response):
+        if frame.get("type") == "response.output_item.done":
+            items.append(frame["item"])
         if frame.get("object") == "response":
             whole = frame
         elif str(frame.get("type")) in (
@@ -197,10 +203,12 @@ def responses(response: Json) -> Meaning:
         ):
             whole = frame["response"]
     meaning = Meaning()
-    for item in whole.get("output") or []:
+    refused = False
+    for item in whole.get("output") or items:
         if item["type"] == "message":
             for part in item.get("content") or []:
                 meaning.text += part.get("text") or part.get("refusal") or ""
+                refused = refused or part.get("type") == "refusal"
         elif item["type"] == "function_call":
             meaning.calls.append((item["name"], arguments_of(item["arguments"])))
         elif item["type"] == "custom_tool_call":

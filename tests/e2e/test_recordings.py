@@ -120,6 +120,9 @@ KNOWN: dict[str, str] = {
     "mistral-chat-completions-json-fac16eb270": "the audio is in the details and the total alone",
     "openai-chat-completions-json-5b6efe8e10": SPOKEN,
     "openai-chat-completions-json-cda4ceabf7": SPOKEN,
+    "openai-responses-json-5f7a3e8046": "a list of input items: no response, and told so",
+    "openai-responses-stream-8ee3bb31f4": "hand-made: the deltas and the items say two things",
+    "xai-responses-stream-344fa35ae2": "calls that xAI's own server makes and answers",
     "openrouter-chat-completions-stream-9cbe85e8ca": "an error beside the finish: told as one",
 }
 

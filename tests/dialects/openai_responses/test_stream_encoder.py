@@ -191,7 +191,7 @@ def test_what_did_not_end_is_ended() -> None:
         ("tool_calls", "completed", None),
         ("stop_sequence", "completed", None),
         ("pause", "completed", None),
-        ("refusal", "completed", None),
+        ("refusal", "incomplete", {"reason": "content_filter"}),
         ("length", "incomplete", {"reason": "max_output_tokens"}),
         ("context_full", "incomplete", {"reason": "max_output_tokens"}),
         ("content_filter", "incomplete", {"reason": "content_filter"}),
@@ -368,3 +368,19 @@ def test_a_promise_stays_a_promise() -> None:
     reply = Reply(reply_id="resp_9", model="m", choices=(choice,))
     written = json.loads(encode_reply(reply, context(background=True)))
     assert (written["id"], written["status"], written["background"]) == ("resp_9", "queued", True)
+
+
+@pytest.mark.parametrize(
+    ("parts", "status"), [((), "incomplete"), ((Refusal(text="No."),), "completed")]
+)
+def test_refusal_without_words_is_not_a_complete_answer(
+    parts: tuple[Part, ...], status: str
+) -> None:
+    choice = Choice(parts=parts, finish=Finish(reason="refusal"))
+    reply = Reply(reply_id="r", model="m", choices=(choice,))
+    told = msgspec.json.decode(
+        encode_reply(reply, ReplyContext(model="m", reply_id="r", created=1))
+    )
+    assert told["status"] == status
+    wanted = {"reason": "content_filter"} if status == "incomplete" else None
+    assert told["incomplete_details"] == wanted

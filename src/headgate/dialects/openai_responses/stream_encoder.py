@@ -167,6 +167,8 @@ class ResponsesStreamEncoder:
         drop_extras(losses, ended.extras, NAME)
         self._name_finish_losses()
         incomplete = incomplete_reason(finish)
+        if finish.reason == "refusal" and not self._has_refusal():
+            incomplete = "content_filter"  # an empty answer that calls itself complete says nothing
         status, error = "completed", None
         if finish.reason in _FAILED:
             said = f" ({finish.raw_reason})" if finish.raw_reason else ""
@@ -186,6 +188,10 @@ class ResponsesStreamEncoder:
             extras=own_fields(ended.extras.get(NAME, {}), losses),
         )
         return written + self._events.response(status, self.response)
+
+    def _has_refusal(self) -> bool:
+        """Whether the model declined in words of its own."""
+        return any(isinstance(block.part, Refusal) for block in self._blocks.values())
 
     def _name_finish_losses(self) -> None:
         finish = self._finish
