@@ -43,7 +43,7 @@ golden: $(DEV_READY)  ## Rewrite the golden files; the diff is the review
 	HEADGATE_GOLDEN=rewrite $(BIN)/pytest tests/golden $(ARGS)
 
 docs: $(READY)  ## Rewrite the tables in docs/reference/ that the code knows better
-	$(BIN)/python scripts/reference.py
+	$(BIN)/python -m scripts.reference
 
 bench: $(DEV_READY)  ## Measure headgate beside haproxy and nginx, into bench/results/
 	$(BIN)/python -m bench $(ARGS)

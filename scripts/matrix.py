@@ -92,6 +92,33 @@ def answered(wire: Wire, caller: Dialect, body: Json, stream: bool) -> Outcome:
     return Outcome(written, tuple(context.losses))
 
 
+def request_rows(door: str) -> Iterator[tuple[str, ...]]:
+    """Say what becomes of each feature of a front door at each other wire."""
+    for feature in features("requests"):
+        body = feature.bodies.get(door)
+        if body is not None:
+            outcomes = [
+                cell(carried(DIALECTS[door], WIRES[wire], body))
+                for wire in CHAT_WIRES
+                if wire != door
+            ]
+            yield feature.about, *outcomes
+
+
+def reply_rows(caller: str) -> Iterator[tuple[str, ...]]:
+    """Say what a caller is told of each feature of a reply, by the wire that it comes from."""
+    for feature in features("replies"):
+        outcomes = [
+            cell(answered(WIRES[wire], DIALECTS[caller], feature.bodies[wire], stream=False))
+            if wire in feature.bodies
+            else ""
+            for wire in CHAT_WIRES
+            if wire != caller
+        ]
+        if any(outcomes):
+            yield feature.about, *outcomes
+
+
 def request_text(feature: Feature) -> str:
     """Write what becomes of a request at every wire."""
     blocks = [feature.about]

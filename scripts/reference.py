@@ -17,11 +17,13 @@ from typing import Any
 import msgspec
 
 from headgate.base.failure import RULES
+from headgate.dialects.bridge import DIALECTS
 from headgate.edge.json_body import MAX_DEPTH, MAX_KEYS, MAX_NODES
 from headgate.edge.limits import KIB, MIB, Limits
 from headgate.edge.multipart import MAX_FIELD_BYTES, MAX_FIELDS_BYTES, MAX_PARTS
 from headgate.lab.scripts.table import PATH_ROWS, PREFIX, ROWS
 from headgate.snapshot import document
+from scripts.matrix import CHAT_WIRES, DOORS, reply_rows, request_rows
 
 PAGES = Path(__file__).parent.parent / "docs" / "reference"
 
@@ -186,11 +188,35 @@ def behaviours() -> str:
     return _table(("model, or path", "what the lab does"), [*named, *paths])
 
 
+def requests() -> str:
+    """Write what becomes of each feature of a request, front door by front door."""
+    tables = [
+        f"### Requests from `{door}`\n\n"
+        + _table(("feature", *(f"`{wire}`" for wire in CHAT_WIRES if wire != door)), rows)
+        for door in DOORS
+        if (rows := [*request_rows(door)])
+    ]
+    return "\n".join(tables)
+
+
+def replies() -> str:
+    """Write what each caller is told of each feature of a reply."""
+    tables = [
+        f"### Replies to `{caller}`\n\n"
+        + _table(("feature", *(f"`{wire}`" for wire in CHAT_WIRES if wire != caller)), rows)
+        for caller in DIALECTS
+        if (rows := [*reply_rows(caller)])
+    ]
+    return "\n".join(tables)
+
+
 BLOCKS: Mapping[str, Callable[[], str]] = {
     "options": options,
     "errors": errors,
     "limits": limits,
     "behaviours": behaviours,
+    "requests": requests,
+    "replies": replies,
 }
 
 

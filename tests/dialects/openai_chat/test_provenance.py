@@ -111,3 +111,11 @@ def test_geminis_openai_path_puts_signatures_beside_the_call(
     extra: Any, signature: Signature | None
 ) -> None:
     assert extra_content_signature(extra) == signature
+
+
+@pytest.mark.parametrize("redacted", [False, True])
+def test_a_proof_of_any_maker_comes_back_to_its_maker(redacted: bool) -> None:
+    proof = Signature("openai_responses", '{"encrypted_content":"gAAA","id":"rs_1"}')
+    text = "" if redacted else "hm"
+    part = Thinking(text=text, signature=proof, redacted=redacted)
+    assert thinking_of("", [detail_of(part, 0)]) == [part]

@@ -24,6 +24,7 @@ NAME = "openai_chat"
 
 _FORMAT_BY_ORIGIN = {"anthropic": "anthropic-claude-v1", "gemini": "google-gemini-v1"}
 _ORIGIN_BY_FORMAT = {form: origin for origin, form in _FORMAT_BY_ORIGIN.items()}
+_OURS = "headgate-"  # our own name for the format of any other maker's proof
 _PLAIN_KEYS = frozenset({"type", "text", "data", "signature", "format", "index", "id"})
 
 # ------------------------------------------------------------------- reasoning details
@@ -75,7 +76,10 @@ def _signature(detail: Json, key: str) -> Signature:
     Anthropic's and Gemini's own come out bare, for those dialects. Others are kept with their
     whole entry, because OpenRouter wants `id` and `format` back unchanged.
     """
-    origin = _ORIGIN_BY_FORMAT.get(str(detail.get("format")))
+    form = str(detail.get("format"))
+    origin = _ORIGIN_BY_FORMAT.get(form)
+    if form.startswith(_OURS):
+        origin = form.removeprefix(_OURS)
     is_plain = detail.keys() <= _PLAIN_KEYS and not detail.get("id")
     if origin is not None and is_plain:
         return Signature(origin, str(detail[key]))
@@ -91,7 +95,7 @@ def detail_of(part: Thinking, index: int) -> Json:
         if not part.redacted:
             detail["text"] = part.text
         return {**detail, "index": index}
-    form = _FORMAT_BY_ORIGIN.get(signature.origin, "unknown") if signature is not None else None
+    form = None if signature is None else _form_of(signature)
     if part.redacted and signature is not None:
         return {
             "type": "reasoning.encrypted",
@@ -103,6 +107,10 @@ def detail_of(part: Thinking, index: int) -> Json:
     if signature is not None:
         detail |= {"signature": signature.value, "format": form}
     return {**detail, "index": index}
+
+
+def _form_of(signature: Signature) -> str:
+    return _FORMAT_BY_ORIGIN.get(signature.origin, f"{_OURS}{signature.origin}")
 
 
 def reasoning_fields(parts: Sequence[Thinking]) -> Json:
