@@ -74,6 +74,8 @@ ANYWAY = (
     Anyway("strict", True, SCHEMAS_BIND, within="format"),
     Anyway("media_type", "text/plain"),
     Anyway("mode", "AUTO"),
+    Anyway("enable_thinking", True, ("openai_responses",)),  # its models think unless told not to
+    Anyway("thinkingBudget", -1, ("openai_responses",)),
     Anyway("store", False),
     Anyway("status", "completed"),
     Anyway("include", "reasoning.encrypted_content"),  # asked for wherever there is any

@@ -310,3 +310,12 @@ def test_a_plain_answer_loses_nothing() -> None:
         )
         == []
     )
+
+
+def test_of_two_sounds_the_first_is_told_and_the_second_named() -> None:
+    first, second = (Audio(source=Inline("audio/wav", data)) for data in ("AAAA", "BBBB"))
+    events: list[Event] = []
+    for index, sound in enumerate((first, second)):
+        events += [PartStarted(index, sound), PartDelta(index, "CCCC"), PartEnded(index)]
+    assert [piece["audio"]["data"] for piece in deltas(*events)] == ["AAAA", "CCCC"]
+    assert lost(*events) == ["reply.audio"]

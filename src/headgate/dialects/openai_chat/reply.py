@@ -289,6 +289,8 @@ def _encode_message(parts: Iterable[Part], losses: Losses) -> Json:
             case Image(source=(Inline() | Remote()) as source):
                 images = message.setdefault("images", [])
                 images.append(encode_image(url_of_source(source), len(images)))
+            case Audio() if "audio" in message:
+                losses.dropped("reply.audio", "all but the first")
             case Audio():
                 message["audio"] = encode_audio(part)
             case _:

@@ -153,6 +153,7 @@ class _ChoiceWriter:
         self._thought_count = 0
         self._image_count = 0
         self._has_role = False
+        self._has_audio = False
 
     def role(self) -> bytes:
         """Open the choice as OpenAI does; nothing when that is done."""
@@ -186,9 +187,14 @@ class _ChoiceWriter:
                 body = self._grow(event.index, part, b'{"refusal":', b"}", text)
             case ToolCall():
                 body = self._start_call(event.index, part)
-            case Audio():
+            case Audio() if not self._has_audio:
+                self._has_audio = True
                 self._parts[event.index] = _Growing(part)
                 body = self._chunk({"audio": encode_audio(part)})
+            case Audio():  # a message has one sound: a second one would be taken for more of it
+                self._losses.dropped("reply.audio", "all but the first")
+                self._parts[event.index] = _Growing(Text(text=""))
+                body = b""
             case _:  # pictures wait for their end; other parts have no place in a chunk
                 self._parts[event.index] = _Growing(part)
                 body = b""

@@ -74,6 +74,8 @@ def annotations_of(
             losses.dropped("reply.citations", "those without a link")
             continue
         change_citations(losses, [citation], NAME)
+        if citation.origin != NAME and citation.cited_text:
+            losses.changed("reply.citations", "without the words that are cited")
         written.append(note)
     return written
 
