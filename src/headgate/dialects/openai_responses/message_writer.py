@@ -87,6 +87,7 @@ class _OpenPart:
         kind = "response.output_text.delta" if is_text else "response.refusal.delta"
         self._delta = events.delta(kind, where, b',"logprobs":[]}' if is_text else b"}")
         self._texts: list[str] = []
+        self._length = 0  # of all of them
         self._before = 0  # the length of the texts before the one that is growing
         self._notes: list[Json] = []
         self._spanless: list[Citation] = []  # on all of a text whose end is not known yet
@@ -100,7 +101,7 @@ class _OpenPart:
 
     def begin_text(self) -> None:
         """Another text begins, which is joined to this one."""
-        self._before = sum(map(len, self._texts))
+        self._before = self._length
 
     def write(self, delta: PartDelta, losses: Losses) -> bytes:
         """Write a piece, with what comes with it."""
@@ -113,6 +114,7 @@ class _OpenPart:
             losses.dropped("reply.logprobs", "those of a refusal")
         if delta.text:
             self._texts.append(delta.text)
+            self._length += len(delta.text)
         for citation in delta.citations:
             if citation.end is None and citation.origin != NAME:
                 self._spanless.append(citation)
@@ -145,7 +147,7 @@ class _OpenPart:
         return self._events.write("response.output_text.delta", body)
 
     def _cite(self, citation: Citation, losses: Losses) -> bytes:
-        length = sum(map(len, self._texts)) - self._before
+        length = self._length - self._before
         written = b""
         for note in annotations_of([citation], self._before, length, losses):
             body = {**self._where, "annotation_index": len(self._notes), "annotation": note}

@@ -24,7 +24,7 @@ AnyTool = Tool | CustomTool | NativeTool
 
 _LONGEST_NAME = 64
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]")
-_NAMED_KINDS = frozenset({"function", "custom"})
+_NAMED_KINDS = ("function", "custom")
 _MODES: dict[str, Literal["auto", "none", "required"]] = {
     "auto": "auto",
     "none": "none",
