@@ -4,10 +4,10 @@ import pytest
 
 from headgate.ir.collect import collect, replay
 from headgate.ir.custom_tools import CustomCalls, as_functions, custom_names, with_custom_calls
-from headgate.ir.events import Event
+from headgate.ir.events import Event, PartDelta, PartEnded, PartStarted
 from headgate.ir.loss import Losses
 from headgate.ir.reply import Choice, Finish, Reply
-from headgate.ir.request import ChatRequest, CustomTool, Text, Tool, ToolCall, Turn
+from headgate.ir.request import ChatRequest, CustomTool, Signature, Text, Tool, ToolCall, Turn
 
 PATCH = CustomTool(name="patch", description="Edits.", format={"type": "text"})
 PLAIN = Tool(name="plain", schema={"type": "object"})
@@ -79,3 +79,17 @@ def test_call_that_is_custom_already_stays() -> None:
     names = custom_names(asking())
     assert with_custom_calls(reply, names) == reply
     assert streamed(reply, names) == reply
+
+
+def test_proof_on_a_call_that_is_kept_back_stays_on_it() -> None:
+    proof = Signature("gemini", "sig")
+    calls = CustomCalls(frozenset({"patch"}))
+    kept = [
+        *calls.feed(PartStarted(0, ToolCall(call_id="c", name="patch"))),
+        *calls.feed(PartDelta(0, '{"input":"a"}', signature=proof)),
+    ]
+    assert kept == []
+    started, *_ = calls.feed(PartEnded(0))
+    assert started == PartStarted(
+        0, ToolCall(call_id="c", name="patch", custom=True, signature=proof)
+    )

@@ -16,6 +16,7 @@ from headgate.dialects.framing.sse import MAX_FRAME_BYTES
 from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.ir.usage import Usage
 from headgate.relay.lane import (
+    MAX_STREAM_BYTES,
     PassThrough,
     StreamLane,
     Translated,
@@ -261,3 +262,13 @@ def test_unfinished_stream_is_no_reply() -> None:
     with pytest.raises(RelayError) as failed:
         collected(_frames(CLAUDE[:3]), ANTHROPIC)
     assert failed.value.failure.kind is FailureKind.UPSTREAM_INTERRUPTED
+
+
+def test_stream_without_an_end_is_cut() -> None:
+    lane = translating()
+    lane.feed(b"".join(CLAUDE[:2]))
+    comment = b": %b\n\n" % (b"x" * (1 << 20))
+    out = b"".join(lane.feed(comment) for _ in range(MAX_STREAM_BYTES // len(comment) + 1))
+    assert lane.failure is not None
+    assert b"longer than" in out
+    assert lane.feed(comment) == b""

@@ -104,16 +104,16 @@ class CustomCalls:
 
     def __init__(self, names: frozenset[str]) -> None:
         self._names = names
-        self._held: dict[tuple[int, int], tuple[ToolCall, list[str]]] = {}
+        self._held: dict[tuple[int, int], _Held] = {}
 
     def feed(self, event: Event) -> Iterable[Event]:
         """Take an event, give those that may go on."""
         match event:
             case PartStarted(part=ToolCall() as call) if self._stands_for_custom(call):
-                self._held[event.choice, event.index] = call, [call.arguments]
+                self._held[event.choice, event.index] = _Held(call)
                 return ()
             case PartDelta() if (held := self._held.get((event.choice, event.index))) is not None:
-                held[1].append(event.text)
+                held.add(event)
                 return ()
             case PartEnded() if (event.choice, event.index) in self._held:
                 return self._whole(event)
@@ -123,9 +123,25 @@ class CustomCalls:
         return not call.custom and call.name in self._names
 
     def _whole(self, event: PartEnded) -> Iterable[Event]:
-        call, pieces = self._held.pop((event.choice, event.index))
-        text = _text_in("".join(pieces))
+        call = self._held.pop((event.choice, event.index)).joined()
+        text = _text_in(call.arguments)
         yield PartStarted(event.index, replace(call, custom=True, arguments=""), event.choice)
         if text:
             yield PartDelta(event.index, text, event.choice)
         yield event
+
+
+class _Held:
+    """A call that is still growing."""
+
+    def __init__(self, call: ToolCall) -> None:
+        self._call = call
+        self._pieces = [call.arguments]
+
+    def add(self, delta: PartDelta) -> None:
+        self._pieces.append(delta.text)
+        if delta.signature is not None:
+            self._call = replace(self._call, signature=delta.signature)
+
+    def joined(self) -> ToolCall:
+        return replace(self._call, arguments="".join(self._pieces))

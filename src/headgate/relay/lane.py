@@ -28,6 +28,9 @@ from headgate.ir.reply import Reply
 from headgate.ir.usage import Usage
 from headgate.relay.renaming import Renaming
 
+# Some encoders repeat the whole reply at its end, so none may be endless.
+MAX_STREAM_BYTES = 128 * 1024 * 1024
+
 # Takes a translated reply when it is whole.
 Remember = Callable[[Reply], None]
 
@@ -70,7 +73,7 @@ class PassThrough:
         self._meter = dialect.meter(show_usage)
         self._notable = dialect.notable
         self._renaming = renaming
-        self._rest = b""
+        self._rest = bytearray()  # of a frame that is not whole
 
     @property
     def usage(self) -> Usage | None:
@@ -85,13 +88,18 @@ class PassThrough:
     def feed(self, data: bytes) -> bytes:
         """Forward the whole frames among what has arrived."""
         if self._rest or not data.endswith(b"\n\n"):
-            data = self._whole_frames(self._rest + data)
+            data = self._whole_frames(data)
         if self._notable(data):
             data = self._looked_through(data)
         return data if self._renaming is None else self._renaming.frames(data)
 
     def _whole_frames(self, data: bytes) -> bytes:
         """Hold back what does not end with a frame's own end."""
+        rest = self._rest
+        if rest:
+            # A frame of megabytes comes in many pieces: what is held is not looked at again.
+            border = cut_at_frame_border(rest[-_BEFORE_BORDER:] + data)
+            data = bytes(rest) + data if border else data
         border = cut_at_frame_border(data)
         self._rest = data[border:]
         if len(self._rest) > MAX_FRAME_BYTES:
@@ -148,6 +156,7 @@ class Translated:
         self._model = model  # to be shown instead of the upstream's; None: as it says
         self._usage: Usage | None = None
         self._finished = False
+        self._fed_bytes = 0
         self._frames = upstream.frame_decoder()
         self._decoder: StreamDecoder = upstream.stream_decoder()
         self._custom = CustomCalls(custom_tools) if custom_tools else None
@@ -169,6 +178,9 @@ class Translated:
         """Translate the frames that these bytes complete."""
         if self.failure is not None:
             return b""
+        self._fed_bytes += len(data)
+        if self._fed_bytes > MAX_STREAM_BYTES:
+            return self.fail(_endless())
         out: list[bytes] = []
         for frame in self._frames.feed(data):
             for event in self._decoder.feed(frame):
@@ -239,6 +251,13 @@ def interrupted() -> Failure:
     return Failure(
         kind=FailureKind.UPSTREAM_INTERRUPTED,
         message="The upstream ended the stream before the reply was complete.",
+    )
+
+
+def _endless() -> Failure:
+    return Failure(
+        kind=FailureKind.UPSTREAM_INTERRUPTED,
+        message=f"the stream is longer than {MAX_STREAM_BYTES} bytes",
     )
 
 

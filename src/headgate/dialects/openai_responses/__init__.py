@@ -29,7 +29,6 @@ from headgate.dialects.openai_responses.wire import NAME
 OPENAI_RESPONSES = Dialect(
     name=NAME,
     signs=True,
-    seals=(b'"hg1.',),
     model_in_frame=("response", "model"),
     decode_request=decode_request,
     encode_reply=encode_reply,
