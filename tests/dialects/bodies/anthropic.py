@@ -77,7 +77,7 @@ def late_system(m: Marks, body: Json) -> None:
 
 def whole_mark(m: Marks, body: Json) -> None:
     del m
-    body["cache_control"] = dict(_MARKED)
+    body["cache_control"] = {"type": "ephemeral", "ttl": "5m"}
 
 
 def thinking(m: Marks, body: Json) -> None:

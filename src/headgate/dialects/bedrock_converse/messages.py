@@ -103,7 +103,8 @@ def mark_end(
     last = messages[-1]["content"]
     if "cachePoint" not in last[-1]:
         last += writer.cache_points(mark, "")
-    return True
+        return True
+    return mark.ttl in (None, last[-1]["cachePoint"].get("ttl"))
 
 
 def _name_turn_losses(turn: Turn, place: str, losses: Losses) -> None:

@@ -102,7 +102,7 @@ def _mark_end(
     losses: Losses,
 ) -> None:
     if request.cache is not None and not mark_end(messages, system, request.cache, writer):
-        losses.dropped("cache_control", "there are four marks already")
+        losses.dropped("cache_control", "there are marks enough already")
 
 
 def _encode_sampling(

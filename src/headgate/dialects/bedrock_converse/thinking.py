@@ -185,6 +185,8 @@ def _adaptive(
         # A budget has always shown the thoughts; these models keep them back unless asked.
         if reasoning.visible is None:
             reasoning = msgspec.structs.replace(reasoning, visible=True)
+    elif reasoning.budget_tokens:
+        losses.dropped("thinking.budget_tokens", "this model takes the effort")
     effort = None if wanted is None else _nearest(wanted, rules.efforts)
     if effort != wanted:
         losses.changed("reasoning_effort", f"sent as {effort}")

@@ -134,6 +134,8 @@ def _budget(asked: Reasoning, max_tokens: int | None, losses: Losses) -> int | N
     if asked.budget_tokens is not None:
         budget = asked.budget_tokens
         wish = "thinking.budget_tokens"
+        if asked.effort is not None:
+            losses.dropped("reasoning_effort", "the budget is said")
     elif asked.effort is not None:
         budget, wish = _BUDGETS[asked.effort], "reasoning_effort"
     else:

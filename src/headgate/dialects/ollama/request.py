@@ -111,11 +111,15 @@ def _think(asked: Reasoning | None, model: str, losses: Losses) -> bool | str | 
     if not _THINKS_BY_LEVEL.search(model):
         if asked.effort != "none" and not (asked.adaptive and asked.effort is None):
             losses.changed(wish, "thinking is on, without a measure")
+            if asked.effort is not None:
+                losses.changed("reasoning_effort", "thinking is on, without a measure")
         return asked.effort != "none"
     effort = asked.effort
     if effort is None and asked.budget_tokens is not None:
         effort = _effort_of(asked.budget_tokens)
         losses.changed(wish, f"sent as {effort}")
+    elif asked.budget_tokens:
+        losses.dropped(wish, "the effort is said")
     if effort is None:
         return True
     level = _LEVELS[effort]
