@@ -47,8 +47,26 @@ def test_unsigned_thoughts_make_way_for_the_signed_ones() -> None:
 
 
 def test_client_that_gives_them_back_itself_is_left_alone() -> None:
-    mine = (Thinking(text="hm", signature=ANTHROPIC), *BARE)
+    mine = (Thinking(text="hm", signature=ANTHROPIC), HIDDEN, *BARE)
     assert asked(known(), mine) == [mine]
+
+
+def test_client_that_gives_some_back_gets_the_others_added() -> None:
+    some = (Thinking(text="hm", signature=ANTHROPIC), *BARE)
+    assert asked(known(), some) == [(THOUGHT, HIDDEN, *BARE)]
+
+
+def test_proofs_of_another_reply_with_the_same_words_are_left_alone() -> None:
+    other = (Thinking(text="ah", signature=Signature("anthropic", "other")), *BARE)
+    assert asked(known(), other) == [other]
+
+
+def test_what_a_vendor_signed_in_its_own_name_comes_back_with_claudes() -> None:
+    own = Thinking(redacted=True, signature=Signature("bedrock_converse", "sealed"))
+    proofs = known(THOUGHT, own, *BARE)
+    # A client whose dialect knows Claude's proofs alone.
+    unknown = Thinking(redacted=True, signature=Signature("openai_chat", "{}"))
+    assert asked(proofs, (THOUGHT, unknown, *BARE)) == [(THOUGHT, own, *BARE)]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,12 @@ class _Kept(msgspec.Struct, frozen=True):
     calls: tuple[Signature | None, ...]
     text: Signature | None
 
+    @property
+    def proofs(self) -> list[Signature]:
+        """All proofs of the reply."""
+        found = [*(thought.signature for thought in self.thoughts), *self.calls, self.text]
+        return [proof for proof in found if proof is not None]
+
 
 class Proofs:
     """The proofs of recent replies. Bounded: the oldest go first."""
@@ -39,43 +45,45 @@ class Proofs:
         self._kept: Bounded[bytes, _Kept] = Bounded(most_bytes, _LIFETIME_S)
 
     def remember(self, owner: str, origin: str, parts: Sequence[Part], now_s: float) -> None:
-        """Keep what a reply proved. `owner` is the caller's key id, `origin` the dialect."""
+        """Keep what a reply proved. `owner` is the caller's key id, `origin` the dialect.
+
+        Thoughts are kept with any proof that came with them: Bedrock has Claude's and its own.
+        """
         thoughts = tuple(
-            part for part in parts if isinstance(part, Thinking) and _is_of(part.signature, origin)
+            part for part in parts if isinstance(part, Thinking) and part.signature is not None
         )
         calls = tuple(part.signature for part in parts if isinstance(part, ToolCall))
         texts = (part.signature for part in parts if isinstance(part, Text))
         text = next((signature for signature in texts if signature is not None), None)
         if not thoughts and text is None and not any(calls):
             return
-        proofs = [*(thought.signature for thought in thoughts), *calls, text]
+        kept = _Kept(thoughts, calls, text)
         size_bytes = sum(len(thought.text) for thought in thoughts)
-        size_bytes += sum(len(proof.value) for proof in proofs if proof is not None)
-        name = _fingerprint(owner, origin, parts)
-        self._kept.put(name, _Kept(thoughts, calls, text), size_bytes, now_s)
+        size_bytes += sum(len(proof.value) for proof in kept.proofs)
+        self._kept.put(_fingerprint(owner, origin, parts), kept, size_bytes, now_s)
 
     def restored(self, owner: str, origin: str, request: ChatRequest, now_s: float) -> ChatRequest:
-        """Put the proofs of this dialect back where the caller's turns lack them."""
+        """Put the proofs of this dialect back where the caller's turns lack them.
+
+        A client that gives some of them back, as its dialect has a place for some, gets the others
+        added; one whose proofs are of another reply with the same words is left alone.
+        """
         if not len(self._kept):
             return request
         turns = list(request.turns)
         for start, end in _replies(turns):
             group = turns[start:end]
             parts = [part for turn in group for part in turn.parts]
-            if any(_is_of(_proof_on(part), origin) for part in parts):
-                continue  # this client gives them back itself
             kept = self._kept.find(_fingerprint(owner, origin, parts), now_s)
-            if kept is not None:
+            if kept is not None and _proofs_of(parts, origin) < {p.value for p in kept.proofs}:
                 turns[start:end] = _with_proofs(group, kept)
         return replace(request, turns=tuple(turns))
 
 
-def _is_of(signature: Signature | None, origin: str) -> bool:
-    return signature is not None and signature.origin == origin
-
-
-def _proof_on(part: Part) -> Signature | None:
-    return part.signature if isinstance(part, Thinking | ToolCall | Text) else None
+def _proofs_of(parts: Sequence[Part], origin: str) -> set[str]:
+    """Collect the proofs of a dialect that a caller gives back itself."""
+    found = [part.signature for part in parts if isinstance(part, Thinking | ToolCall | Text)]
+    return {proof.value for proof in found if proof is not None and proof.origin == origin}
 
 
 def _fingerprint(owner: str, origin: str, parts: Sequence[Part]) -> bytes:
