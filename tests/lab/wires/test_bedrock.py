@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -43,7 +44,8 @@ def test_only_calls_announce_their_block_and_the_usage_comes_last() -> None:
     deltas = [payload["delta"] for payload in payloads if "delta" in payload]
     assert deltas[0] == {"reasoningContent": {"text": "mull"}}
     assert seals.is_seal(seals.CLAUDE, "mull", deltas[1]["reasoningContent"]["signature"])
-    assert seals.opened(seals.CLAUDE, deltas[2]["reasoningContent"]["redactedContent"]) == "hush"
+    redacted = base64.b64decode(deltas[2]["reasoningContent"]["redactedContent"]).decode()
+    assert seals.opened(seals.CLAUDE, redacted) == "hush"
     assert "".join(delta["toolUse"]["input"] for delta in deltas[4:]) == '{"city":"Oslo"}'
     assert all(payload["p"] for payload in payloads)
 

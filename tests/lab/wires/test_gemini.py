@@ -97,3 +97,10 @@ def test_what_the_real_one_refuses_is_a_problem() -> None:
     assert "contents" in read({}).problem
     assert "role" in read({"contents": [{"role": "assistant", "parts": []}]}).problem
     assert read(GEMINI_HI).problem == ""
+
+
+@pytest.mark.parametrize("name", ["parameters", "parametersJsonSchema", "parameters_json_schema"])
+def test_a_functions_schema_has_three_names(name: str) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    tools = [{"functionDeclarations": [{"name": "look", name: schema}]}]
+    assert read(GEMINI_HI | {"tools": tools}).tools[0].schema == schema

@@ -6,6 +6,7 @@ docs.aws.amazon.com/bedrock/latest/userguide/tool-use-inference-call.html
 
 from __future__ import annotations
 
+import base64
 import re
 from itertools import pairwise
 
@@ -136,12 +137,19 @@ def _check_thinking(body: Json, messages: list[Json]) -> None:
         raise DispleasedError(MODEL_SAYS + displeased.fault.message) from displeased
 
 
+def _unwrapped(data: object) -> str:
+    try:
+        return base64.b64decode(str(data), validate=True).decode()
+    except ValueError:
+        return ""
+
+
 def _as_claude(block: Json) -> Json:
     match block:
         case {"reasoningContent": {"reasoningText": {"text": text, **rest}}}:
             return {"type": "thinking", "thinking": text, "signature": rest.get("signature")}
         case {"reasoningContent": {"redactedContent": data}}:
-            return {"type": "redacted_thinking", "data": data}
+            return {"type": "redacted_thinking", "data": _unwrapped(data)}
         case {"toolUse": _}:
             return {"type": "tool_use"}
         case {"toolResult": _}:

@@ -5,6 +5,7 @@ Source: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.htm
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 
 from msgspec import json
@@ -176,7 +177,8 @@ def whole(question: Question, answer: Answer) -> bytes:
 
 
 def _redacted(answer: Answer) -> str:
-    return seals.envelope(seals.CLAUDE, answer.redacted)
+    """Bytes in JSON are base64, and the bytes are what Anthropic's own API has as text."""
+    return base64.b64encode(seals.envelope(seals.CLAUDE, answer.redacted).encode()).decode()
 
 
 def frames(question: Question, answer: Answer) -> list[bytes]:

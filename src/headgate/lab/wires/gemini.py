@@ -27,6 +27,8 @@ from headgate.lab.wires.question import (
 from headgate.lab.wires.wire import Wire
 
 CANDIDATES_MAX = 8
+# Google's own client spells the second one with underscores.
+SCHEMAS = ("parameters", "parametersJsonSchema", "parameters_json_schema")
 SIGNATURE = "bGFiLXNpZ25hdHVyZQ=="
 FINISH_REASONS = {"stop": "STOP", "length": "MAX_TOKENS", "tool": "STOP"}
 STATUSES = {
@@ -93,7 +95,7 @@ def _tools(body: Json) -> tuple[Tool, ...]:
     tools = tuple(
         Tool(
             str(function.get("name", "")),
-            mapping(function.get("parameters") or function.get("parametersJsonSchema")),
+            mapping(next(filter(None, map(function.get, SCHEMAS)), None)),
         )
         for tool in dicts(body.get("tools"))
         for function in dicts(tool.get("functionDeclarations"))
