@@ -46,6 +46,10 @@ def read(part: Json, calls: CallNames | None = None) -> Part:
         ({"text": "a", "thought": True}, Thinking(text="a")),
         ({"text": "", "thoughtSignature": "c2ln"}, Text(text="", signature=PROOF)),
         (
+            {"inlineData": {"mimeType": "image/png", "data": "-_-_"}},
+            Image(source=Inline("image/png", "+/+/")),
+        ),
+        (
             {"inlineData": {"mime_type": "image/png", "data": "AA"}},
             Image(source=Inline("image/png", "AA")),
         ),

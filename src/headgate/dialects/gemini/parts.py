@@ -97,7 +97,9 @@ def decode_media(part: Json, place: str) -> Image | Audio | File | None:
     kind = text(data.pop("mimeType", ""), f"{place}.{name}.mimeType")
     source: Source
     if name == "inlineData":
-        source = Inline(kind, text(data.pop("data", ""), f"{place}.inlineData.data"))
+        base64 = text(data.pop("data", ""), f"{place}.inlineData.data")
+        # Google's own client writes base64 in the alphabet of URLs, which only Google reads.
+        source = Inline(kind, base64.replace("-", "+").replace("_", "/"))
     else:
         uri = text(data.pop("fileUri", ""), f"{place}.fileData.fileUri")
         ours = _UPLOADED.search(uri) is not None
