@@ -24,6 +24,7 @@ from headgate.edge.front_doors import (
     gemini_whole,
     in_body,
     model_in_path,
+    searched,
     whole_in_body,
 )
 from headgate.edge.health import health_routes
@@ -266,6 +267,10 @@ def _chat_routes(stages: Stages) -> list[Route]:
         routes += [_post(root + path, endpoint, dialect) for root in _ROOTS]
     rerank = RelayEndpoint(stages, Operation.RERANK, "openai_chat", "/v1/rerank", whole_in_body)
     routes.append(_post("/v2/rerank", rerank, "openai_chat"))  # Cohere's address for the same
+    search = RelayEndpoint(stages, Operation.SEARCH, "openai_chat", "/v1/search", searched)
+    routes += [
+        Route(methods=("GET", "POST"), path=root + "/search", handler=search) for root in _ROOTS
+    ]
     for path, operation, dialect, _ in table[:3]:
         endpoint = RelayEndpoint(stages, operation, dialect, f"/v1{path}", model_in_path)
         routes += [_post(root + path, endpoint, dialect) for root in (_DEPLOYMENT, _ENGINE)]

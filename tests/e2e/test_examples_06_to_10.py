@@ -268,7 +268,7 @@ async def everything_at_lab(bench: Bench, *changes: tuple[str, str]) -> AsyncIte
 async def test_08_the_file_starts_without_any_network(bench: Bench) -> None:
     said: list[str] = []
     gate = await bench.gateway(example("08"), warn=said.append)
-    assert len([line for line in said if WAITS in line]) == 7
+    assert len([line for line in said if WAITS in line]) == 5
     models = await gate.models(DIALECTS)
     assert {"gpt-4o", "az-gpt-4o", "search", "o4-mini", "text-embedding-3-large"} <= set(models)
 
@@ -446,16 +446,68 @@ async def test_08_what_waits_says_so(bench: Bench, model: str, missing: str) -> 
     says(await gate.chat(model, DIALECTS), 404, f"{missing} {WAITS}")
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/v1/images/generations", "/v1/audio/speech", "/v1/audio/transcriptions", "/v1/search"],
-)
-async def test_08_endpoints_that_wait_are_404_and_say_what_there_is(
-    bench: Bench, path: str
-) -> None:
-    gate = await bench.gateway(example("08"))
-    reply = await gate.post(path, {"model": "gpt-4o"}, DIALECTS)
-    says(reply, 404, f"There is nothing at {path}. There is: POST /v1/chat/completions")
+SEARCHER = "sk-d-search"
+
+
+@pytest.mark.parametrize("path", ["/v1/search", "/search"])
+async def test_08_a_search_goes_to_jina_first(bench: Bench, path: str) -> None:
+    async with everything_at_lab(bench) as gate:
+        reply = await gate.get(f"{path}?q=green+tea&num=2&topic=news", SEARCHER)
+    assert reply.status == 200
+    assert (reply.json["code"], reply.json["status"]) == (200, 20000)
+    assert reply.json["data"][0]["title"] == "lab: green tea 0"
+    assert reply.headers["x-headgate-loss"] == "topic"  # a word of Tavily's
+    assert bench.last.headers["host"] == f"s.jina.ai:{bench.lab.port}"
+    assert bench.last.path == "/"
+    assert bench.last.json == {"q": "green tea", "num": 2}
+    assert bench.last.headers["accept"] == "application/json"
+    assert bench.last.headers["authorization"] == "Bearer up-jina-1"
+
+
+async def test_08_a_search_that_jina_cannot_do_goes_to_tavily(bench: Bench) -> None:
+    asleep = (
+        "api: [up-jina-1, up-jina-2]",
+        "api: [up-jina-1]\n    exclude_endpoints: [/v1/search]",
+    )
+    async with everything_at_lab(bench, asleep) as gate:
+        reply = await gate.post("/v1/search", {"query": "green tea"}, SEARCHER)
+    page = reply.json["data"][0]
+    assert (page["description"], page["score"]) == ("All that the lab knows about green tea.", 0.99)
+    assert bench.last.headers["host"] == f"api.tavily.com:{bench.lab.port}"
+    assert bench.last.path == "/search"
+    assert bench.last.json == {
+        "query": "green tea",
+        "topic": "general",
+        "search_depth": "basic",
+        "chunks_per_source": 3,
+        "max_results": 7,
+    }
+
+
+async def test_08_a_search_fails_over_and_needs_a_question(bench: Bench) -> None:
+    failing = ("https://api.jina.ai/v1/chat", "LAB/e500/v1/chat")
+    async with everything_at_lab(bench, failing) as gate:
+        reply = await gate.get("/v1/search?q=tea", SEARCHER)
+        assert reply.json["meta"]["query"] == "tea"
+        assert [request.path for request in bench.lab.requests][-2:] == [
+            "/e500/v1/search",
+            "/search",
+        ]
+        says(await gate.get("/v1/search", SEARCHER), 400, "`q` must be a text")
+        says(await gate.chat("search", SEARCHER), 404, "can do chat")
+        says(await gate.get("/v1/search?q=tea&model=gpt-4o", SEARCHER), 404, "gpt-4o")
+
+
+async def test_08_images_speech_and_transcripts_are_asked_beside_the_chat(bench: Bench) -> None:
+    async with everything_at_lab(bench) as gate:
+        image = {"model": "gpt-image-1", "prompt": "A cat"}
+        assert (await gate.post("/v1/images/generations", image, DIALECTS)).status == 200
+        assert bench.last.path == "/v1/images/generations"
+        speech = {"model": "tts-1", "input": "Hi", "voice": "alloy"}
+        reply = await gate.post("/v1/audio/speech", speech, DIALECTS)
+        assert reply.status == 200
+        assert reply.headers["content-type"].startswith("audio/")
+        assert bench.last.headers["host"] == f"api.openai.com:{bench.lab.port}"
 
 
 # 09: roles, credits, prices, moderation, error_triggers, variables.

@@ -11,6 +11,7 @@ from headgate.edge.front_doors import (
     gemini_whole,
     in_body,
     model_in_path,
+    searched,
     whole_in_body,
 )
 from headgate.edge.request import Request
@@ -38,7 +39,7 @@ def asked(
 def test_body_says_model_stream_and_usage() -> None:
     found = asked(in_body, {"model": "gpt", "stream": True})
     assert (found.model, found.stream, found.include_usage) == ("gpt", True, False)
-    wants_usage = {"stream_options": {"include_usage": True}}
+    wants_usage: dict[str, object] = {"stream_options": {"include_usage": True}}
     found = asked(in_body, {"model": "gpt"} | wants_usage)
     assert (found.stream, found.include_usage) == (False, False)
     assert asked(in_body, {"model": "gpt", "stream": True} | wants_usage).include_usage
@@ -80,3 +81,26 @@ def test_model_in_a_path_has_a_sensible_length(model: str) -> None:
     with pytest.raises(RelayError) as caught:
         asked(gemini_whole, path_model=model)
     assert caught.value.failure.kind is FailureKind.INVALID_REQUEST
+
+
+def test_a_search_is_asked_in_the_query_or_in_the_body() -> None:
+    found = asked(searched, query="q=Jina+AI%21&num=3&include_answer=true&gl=us&key=sk-mine")
+    assert found.model == "search"
+    assert not found.is_whole
+    values = {name: msgspec.json.decode(raw) for name, raw in found.fields.items()}
+    assert values == {
+        "q": "Jina AI!",
+        "num": 3,
+        "include_answer": True,
+        "gl": "us",
+        "model": "search",
+    }
+    found = asked(searched, {"q": "body", "model": "web"}, query="q=query&site=a&site=b")
+    values = {name: msgspec.json.decode(raw) for name, raw in found.fields.items()}
+    assert values == {"q": "body", "model": "web", "site": ["a", "b"]}
+
+
+@pytest.mark.parametrize("text", ["2024", "true"])
+def test_a_question_stays_a_text(text: str) -> None:
+    found = asked(searched, query=f"q={text}")
+    assert msgspec.json.decode(found.fields["q"]) == text

@@ -241,9 +241,9 @@ def test_08_every_dialect_is_recognised_and_all_models_are_listed() -> None:
         "minimax": "gpt",
     }
     assert all(channel.models for channel in snapshot.channels)
-    later = {"vertex", "vexpress", "vxgate", "doubao", "codex", "tavily"}
+    later = {"vertex", "vexpress", "vxgate", "doubao", "codex"}
     unable = {c.name for c in snapshot.channels if Operation.CHAT not in c.endpoints}
-    assert unable == later | {"jina"}  # which embeds and ranks, and does not chat
+    assert unable == later | {"jina", "tavily"}  # which search, and do not chat
     assert all(channel_of(snapshot, name).provider.missing for name in later)
     assert chat_url(snapshot, "router") == "https://api.example-router.test/v1/chat/completions"
     assert chat_url(snapshot, "azmodels").endswith(
@@ -251,6 +251,11 @@ def test_08_every_dialect_is_recognised_and_all_models_are_listed() -> None:
     )
     assert channel_of(snapshot, "ghm").retry_client_errors
     assert routes_of(snapshot, "sk-d-search") == {"search": ["jina", "tavily"]}
+    where = [
+        channel_of(snapshot, name).endpoints[Operation.SEARCH][0].url for name in ("jina", "tavily")
+    ]
+    assert where == ["https://s.jina.ai/", "https://api.tavily.com/search"]
+    assert channel_of(snapshot, "tavily").search_defaults["max_results"] == 7
     azure = offer_of(snapshot, "az-gpt-4o", "azure")
     assert azure.overrides[0].values == {"stream_options": {"include_usage": True}}
 

@@ -105,6 +105,10 @@ def test_a_search_may_be_a_get(path: str, query: dict[str, str]) -> None:
     assert route("GET", path, {}, query) == Route("openai", "jina_search", "jina")
 
 
+def test_jina_searches_at_the_root_of_a_host_of_its_own() -> None:
+    assert at("/", host="s.jina.ai:80") == Route("openai", "jina_search", "lab")
+
+
 def test_the_longest_path_of_an_object_is_the_right_one() -> None:
     found = at("/ok1/v1/vector_stores/vs_1/files/file-1", "DELETE")
     assert found is not None

@@ -41,6 +41,8 @@ from headgate.providers.engines import ENGINES, infer_engine, provider_for
         ("https://ark.cn-beijing.volces.com/api/v3/chat/completions", "gpt", "openai-compatible"),
         ("https://anyone.test/v1/responses", "gpt", "openai-responses"),
         ("https://api.tavily.com/search", "search", "search"),
+        ("https://api.jina.ai/v1/search", "search", "jina"),
+        ("https://s.jina.ai/", "gpt", "jina"),
         ("http://localhost:11434/api/chat", "ollama", "ollama"),
         ("http://localhost:11434/v1/chat/completions", "gpt", "openai-compatible"),
         ("https://api.jina.ai/v1/rerank", "gpt", "jina"),

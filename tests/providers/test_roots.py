@@ -134,3 +134,16 @@ def test_cloudflare_roots_end_at_the_account(tail: str) -> None:
 )
 def test_bedrock_keeps_what_comes_before_the_model(base_url: str, url: str) -> None:
     assert roots.bedrock(base_url).url == url
+
+
+@pytest.mark.parametrize(
+    ("base_url", "url"),
+    [
+        ("https://api.jina.ai/v1/chat/completions", "https://s.jina.ai/"),
+        ("https://s.jina.ai", "https://s.jina.ai/"),
+        ("http://api.jina.ai:81/v1", "http://s.jina.ai:81/"),
+        ("https://h/jina/v1/rerank", "https://h/jina/v1/search"),
+    ],
+)
+def test_jina_searches_on_a_host_of_its_own(base_url: str, url: str) -> None:
+    assert roots.jina_search(base_url).url == url

@@ -35,6 +35,7 @@ def user(content: Any) -> dict[str, Any]:
         ({"messages": ["odd", user(None)]}, ""),
         ({"prompt": "legacy"}, "legacy"),
         ({"input": ["one", "two"]}, "one\ntwo"),
+        ({"query": "tea", "documents": ["a"]}, "tea"),
         ({}, ""),
     ],
 )

@@ -195,8 +195,11 @@ def test_ollama_speaks_its_own_words_first_and_openais_as_well() -> None:
 )
 def test_those_who_only_embed_and_rank_name_their_forms(base_url: str, form: str) -> None:
     root = base_url.removesuffix("/rerank")
-    assert urls(base_url) == below(root, {"embeddings": "/embeddings", "rerank": "/rerank"})
-    assert forms(base_url) == {"embeddings": form, "rerank": form}
+    found = urls(base_url)
+    searches = found.pop("search", None)
+    assert found == below(root, {"embeddings": "/embeddings", "rerank": "/rerank"})
+    assert searches == ("https://s.jina.ai/" if form == "jina" else None)
+    assert set(forms(base_url).values()) == {form}
 
 
 def test_others_rank_in_the_common_form() -> None:

@@ -63,6 +63,7 @@ def gemini(code: int, status: str, message: str, *details: dict[str, Any]) -> di
         (422, _K.UPSTREAM_REJECTED, 422),
         (401, _K.UPSTREAM_KEY_REFUSED, 401),
         (402, _K.UPSTREAM_QUOTA, 402),
+        (432, _K.UPSTREAM_QUOTA, 402),
         (403, _K.UPSTREAM_FORBIDDEN, 403),
         (404, _K.UPSTREAM_NOT_FOUND, 404),
         (408, _K.UPSTREAM_TIMEOUT, 504),

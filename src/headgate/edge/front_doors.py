@@ -21,6 +21,10 @@ from headgate.relay.call import asks_for_usage, flag_field, text_field
 
 _LONGEST_MODEL = 1000
 _RESOURCE = "models/"
+_SEARCH_MODEL = "search"
+_LONGEST_COUNT = 10
+_TEXTS = frozenset({"q", "query", "model"})
+_FLAGS = {"true": True, "false": False}
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +89,37 @@ def gemini_stream(request: Request, fields: Fields) -> Asked:
         include_usage=True,
         as_array=query.get("alt", "json").lower() != "sse",
     )
+
+
+def searched(request: Request, fields: Fields) -> Asked:
+    """Read a web search from the query, from the body, or from both: the body wins.
+
+    It is uni-api's: its model is called `search` unless the caller says else.
+    Errors: RelayError INVALID_REQUEST naming the field.
+    """
+    found = {name: msgspec.Raw(msgspec.json.encode(v)) for name, v in _query_values(request)}
+    fields = found | fields
+    if "model" not in fields:
+        fields["model"] = msgspec.Raw(msgspec.json.encode(_SEARCH_MODEL))
+    return Asked(model=text_field(fields, "model"), fields=fields, is_whole=False)
+
+
+def _query_values(request: Request) -> list[tuple[str, object]]:
+    """The query's values, typed as the JSON of a body would have them; a list if given twice."""
+    found: dict[str, list[object]] = {}
+    for name, value in parse_qsl(request.query):
+        if name != "key":  # the caller's
+            found.setdefault(name, []).append(_typed(name, value))
+    return [(name, values[0] if len(values) == 1 else values) for name, values in found.items()]
+
+
+def _typed(name: str, value: str) -> object:
+    if name in _TEXTS:
+        return value
+    if value in _FLAGS:
+        return _FLAGS[value]
+    is_count = value.isascii() and value.isdigit() and len(value) < _LONGEST_COUNT
+    return int(value) if is_count else value
 
 
 def path_model(request: Request) -> str:

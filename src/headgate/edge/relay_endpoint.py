@@ -76,7 +76,8 @@ class RelayEndpoint:
             responder.end()
 
     def _call(self, request: Request) -> Call:
-        asked = self._read(request, decode_fields(request.body))
+        fields = decode_fields(request.body) if request.method == "POST" else {}
+        asked = self._read(request, fields)
         return Call(
             request_id=request.request_id,
             operation=self._operation,

@@ -103,6 +103,8 @@ def route(
         return Route(wire, "model" if name else "models", place(match_["prefix"]), name)
     if method != "POST":
         return None
+    if path == "/" and headers.get("host", "").startswith("s.jina.ai"):
+        return Route("openai", "jina_search", place(""))
     for suffix, wire, operation in SUFFIXES:
         if path.endswith(suffix):
             prefix = path.removesuffix(suffix)

@@ -230,8 +230,11 @@ _ROWS = (
         name="jina",
         base_url="https://api.jina.ai/v1",
         chat_dialects=(),
-        paths=_VECTOR_PATHS,
-        forms={Operation.EMBEDDINGS: "jina", Operation.RERANK: "jina"},
+        paths=_VECTOR_PATHS | {Operation.SEARCH: ""},
+        elsewhere={Operation.SEARCH: roots.jina_search},
+        forms=dict.fromkeys((Operation.EMBEDDINGS, Operation.RERANK, Operation.SEARCH), "jina"),
+        # Its search answers in Markdown otherwise, and reads every page that it finds, for money.
+        headers=(("accept", "application/json"), ("x-respond-with", "no-content")),
         docs="https://jina.ai/embeddings",
     ),
     Provider(
@@ -280,7 +283,15 @@ _ROWS = (
     Provider(
         name="doubao-translate", chat_dialects=(), missing=f"Doubao's translation API {_LATER}"
     ),
-    Provider(name="search", chat_dialects=(), missing=f"web search {_LATER}"),
+    # uni-api's engine for web search: Tavily, and who answers as it does.
+    Provider(
+        name="search",
+        base_url="https://api.tavily.com",
+        chat_dialects=(),
+        paths={Operation.SEARCH: "/search"},
+        forms={Operation.SEARCH: "tavily"},
+        docs="https://docs.tavily.com/documentation/api-reference/endpoint/search",
+    ),
     # uni-api's engines for one task each, on whichever host the URL names.
     Provider(
         name="dalle",

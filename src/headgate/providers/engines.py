@@ -56,6 +56,7 @@ _OPENAI_HOSTS = {
     "models.inference.ai.azure.com": "github-models",
     "models.github.ai": "github-models",
     "api.jina.ai": "jina",
+    "s.jina.ai": "jina",
     "api.voyageai.com": "voyage",
     "ai.mongodb.com": "voyage",
 }
@@ -94,6 +95,8 @@ def provider_for(engine: str, base_url: str) -> Provider:
     """Find the catalogue row of an engine (one of `ENGINES`) at a base URL."""
     parts = urlsplit(base_url)
     host, path = (parts.hostname or "").lower(), parts.path.rstrip("/").lower()
+    if engine == SEARCH and host.endswith(".jina.ai"):
+        return CATALOG["jina"]
     if engine in _ROW_OF_ENGINE:
         return CATALOG[_ROW_OF_ENGINE[engine]]
     if engine in CATALOG and engine not in _BY_URL:

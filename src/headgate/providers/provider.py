@@ -62,7 +62,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 
     `chat_dialects` are the chat wires it speaks natively, best first. `paths` maps an operation
     (for chat: a dialect name) to the path below the root; `{model}` stands for the upstream
-    model. `stream_paths` are for dialects that ask for a stream at another path. `forms` names the
+    model. `stream_paths` are for dialects that ask for a stream at another path. `elsewhere` makes
+    the roots of operations that do not live below the root of the others. `forms` names the
     wire form of an operation beside chat where it is not that of the first chat dialect. `root`
     makes the root from the base URL that an operator wrote, in whichever of its usual forms;
     None: see `roots.complete_url`. `fixed_models` stand in for a model list that the vendor does
@@ -79,6 +80,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     chat_dialects: tuple[str, ...] = ("openai_chat",)
     paths: Mapping[str, str] = {}
     stream_paths: Mapping[str, str] = {}
+    elsewhere: Mapping[str, Callable[[str], Root]] = {}
     forms: Mapping[str, str] = {}
     root: Callable[[str], Root] | None = None
     headers: tuple[tuple[str, str], ...] = ()

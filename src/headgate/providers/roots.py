@@ -30,9 +30,11 @@ _ENDPOINTS = (
     "/responses",
     "/messages",
     "/rerank",
+    "/search",
 )
 _COHERE_PATH = re.compile(r"/(?:compatibility/)?v\d+(?:/.*)?$")
 _OLLAMA_PATH = re.compile(r"/(?:api|v1)(?:/.*)?$")
+_JINA_HOSTS = frozenset({"api.jina.ai", "s.jina.ai"})
 _VERSION = re.compile(r"/v\d+[a-z0-9]*$")
 
 
@@ -82,6 +84,18 @@ def cohere(base_url: str) -> Root:
 def ollama(base_url: str) -> Root:
     """Find what stands before `/api` and `/v1`: `https://h`, `.../api/chat`, `.../v1`."""
     return _before(base_url, _OLLAMA_PATH)
+
+
+def jina_search(base_url: str) -> Root:
+    """Find where Jina searches: a host of its own; `/search` beside the rest on any other server.
+
+    Source: docs.jina.ai (https://s.jina.ai/).
+    """
+    parts = urlsplit(base_url)
+    if parts.hostname not in _JINA_HOSTS:
+        return Root(complete_url(base_url).url + "/search")
+    port = f":{parts.port}" if parts.port else ""
+    return Root(f"{parts.scheme}://s.jina.ai{port}/")
 
 
 def host(base_url: str) -> Root:

@@ -71,7 +71,8 @@ def last_user_text(call: Call) -> str:
     if isinstance(messages, list):
         users = [m for m in messages if isinstance(m, dict) and m.get("role") == "user"]
         return next((text for m in reversed(users) if (text := _text(m.get("content")))), "")
-    return _text(call.value("prompt") or call.value("input"))
+    names = ("prompt", "input", "q", "query")
+    return next((text for name in names if (text := _text(call.value(name)))), "")
 
 
 def _text(content: Any) -> str:

@@ -1,4 +1,4 @@
-"""Operations with one reply and no chat in it: embeddings, rerank and moderations."""
+"""Operations with one reply and no chat in it: embeddings, rerank, search and moderations."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from headgate.dialects.embeddings import EMBEDDINGS
 from headgate.dialects.moderations import flagged
 from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.dialects.rerank import RERANK
+from headgate.dialects.search import SEARCH
 from headgate.ir.loss import Losses
 from headgate.ir.usage import Usage
 from headgate.providers.provider import Operation
@@ -22,7 +23,10 @@ from headgate.snapshot.facts import Offer
 
 _GEMINI = "gemini"
 PLAIN = frozenset(
-    {Operation.EMBEDDINGS, Operation.RERANK, Operation.MODERATIONS, Operation.COMPACT}
+    {
+        *(Operation.EMBEDDINGS, Operation.RERANK, Operation.SEARCH),
+        *(Operation.MODERATIONS, Operation.COMPACT),
+    }
 )
 
 
@@ -36,6 +40,9 @@ def body_of(call: Call, offer: Offer, dialect: str) -> UpstreamBody:
         body = _embeddings_body(call, offer, dialect, losses)
     elif call.operation is Operation.RERANK:
         body = RERANK[dialect].encode_request(call.fields, offer.model, losses)
+    elif call.operation is Operation.SEARCH:
+        defaults = offer.channel.search_defaults
+        body = SEARCH[dialect].encode_request(call.fields, defaults, losses)
     else:
         body = {**call.fields, "model": offer.model}
     data = msgspec.json.encode(body)
@@ -53,6 +60,8 @@ def answer_of(call: Call, offer: Offer, dialect: str, data: bytes) -> tuple[byte
         return _embeddings_answer(call, offer, dialect, data)
     if call.operation is Operation.RERANK:
         return RERANK[dialect].decode_reply(data, call.fields, offer.alias)
+    if call.operation is Operation.SEARCH:
+        return SEARCH[dialect].decode_reply(data)
     if call.operation is Operation.COMPACT:
         return data, DIALECTS[call.dialect].read_usage(data)
     flagged(data)  # raises when there is no verdict in it

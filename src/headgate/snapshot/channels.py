@@ -174,6 +174,7 @@ def _channel(draft: Draft, upstream: _Upstream) -> Channel:
         only_request_types=_lower(entry.only_request_types + wishes.only_request_types),
         exclude_request_types=_lower(entry.exclude_request_types + wishes.exclude_request_types),
         exclude_rules=_exclude_rules(draft),
+        search_defaults=wishes.search_defaults,
         timeout_policy=policy_of(wishes.timeout_policy, draft.wish("timeout_policy"), report),
         on_loss=loss_policy(wishes.on_loss, draft.wish("on_loss"), report)
         or loss_policy(common.on_loss, ("preferences", "on_loss"), report)

@@ -247,8 +247,8 @@ class ProviderPreferences(msgspec.Struct, frozen=True, kw_only=True):
         bool, option("Sends X-OAIX-Routing-Attempt-ID.", unused=True)
     ] = False
     search_defaults: Annotated[
-        Any, option("Defaults of web searches.", kind="anything", unused=True)
-    ] = None
+        Mapping[str, Any], option("What web searches ask for where the caller does not say.")
+    ] = {}
     access_key: Annotated[str, option("Key of a video service.", unused=True)] = ""
     secret_key: Annotated[str, option("Secret of a video service.", unused=True)] = ""
 

@@ -41,7 +41,9 @@ def endpoints_of(
     for operation in Operation:
         if operation in provider.paths:
             form = provider.forms.get(operation) or _FORMS.get(operation, family)
-            found[operation] = (_endpoint(provider, root, operation, form),)
+            elsewhere = provider.elsewhere.get(operation)
+            place = root if elsewhere is None else elsewhere(base_url)
+            found[operation] = (_endpoint(provider, place, operation, form),)
     return found
 
 

@@ -197,6 +197,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     timeout_policy: TimeoutPolicy | None = None
     on_loss: LossPolicy = LossPolicy.REPORT
     answer_model: str = "requested"  # or "upstream": the model name that callers see
+    search_defaults: Mapping[str, Any] = {}
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True, eq=False):

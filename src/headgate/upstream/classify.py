@@ -188,7 +188,7 @@ def _kind(status: int, text: str, wait_s: float | None) -> tuple[FailureKind, in
             return _client_kind(status, text)
         case 401:
             return kind_of.UPSTREAM_KEY_REFUSED, 401
-        case 402:
+        case 402 | 432 | 433:  # the last two are Tavily's plans
             return kind_of.UPSTREAM_QUOTA, 402
         case 403:
             return _forbidden_kind(text), 403

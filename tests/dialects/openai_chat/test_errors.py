@@ -59,6 +59,7 @@ K = FailureKind
             UpstreamError(message="m", kind="template_error"),
         ),
         ("mistral's keys", {"detail": "m"}, UpstreamError(message="m")),
+        ("tavily", {"detail": {"error": "m"}}, UpstreamError(message="m")),
         (
             "fastapi",
             {"detail": [{"loc": ["body", "messages"], "msg": "Field required"}, "x"]},

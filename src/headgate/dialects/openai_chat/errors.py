@@ -131,7 +131,7 @@ def _detail_text(detail: object) -> str:
     if isinstance(detail, str):
         return detail
     if isinstance(detail, dict):
-        return str(detail.get("message") or detail.get("msg") or "")
+        return str(detail.get("message") or detail.get("msg") or detail.get("error") or "")
     if not isinstance(detail, list):
         return ""
     lines = []
