@@ -256,6 +256,8 @@ def _write_reasoning(reasoning: Reasoning, body: Json, *, can_think: bool, losse
     if effort is None and budget is not None:
         effort = _effort_of_budget(budget)
         losses.changed("thinking.budget_tokens", f"as effort {effort}")
+    elif budget:
+        losses.dropped("thinking.budget_tokens", "the effort is said")
     wire: Json = {} if effort is None else {"effort": effort}
     if reasoning.visible:
         wire["summary"] = _SUMMARY
