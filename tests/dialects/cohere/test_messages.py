@@ -190,6 +190,13 @@ def test_pictures_of_a_tools_answer_follow_from_the_user() -> None:
     assert lost == ["messages[0].content[0]"]
 
 
+def test_a_picture_does_not_come_between_the_answers_to_one_message() -> None:
+    shown = result(Text(text="see"), Image(source=PNG))
+    turns = [Turn(role="tool", parts=(answer,)) for answer in (shown, result(Text(text="b")))]
+    arranged, _ = put(*turns)
+    assert [message["role"] for message in arranged.messages] == ["tool", "tool", "user"]
+
+
 def test_names_and_fields_of_other_dialects_are_named() -> None:
     extras = {"cohere": {"own": 1}, "gemini": {"odd": 2}}
     turn = Turn(role="user", parts=(Text(text="q"),), name="bob", extras=extras)

@@ -139,6 +139,13 @@ def test_pictures_of_a_tools_answer_follow_from_the_user() -> None:
     assert lost == ["messages[0].content[0]"]
 
 
+def test_a_picture_does_not_come_between_the_answers_to_one_message() -> None:
+    first = ToolResult(call_id="c1", name="f", content=(PNG,))
+    second = ToolResult(call_id="c2", name="g", content=(Text(text="b"),))
+    messages, _ = put(*(Turn(role="tool", parts=(part,)) for part in (first, second)))
+    assert [message["role"] for message in messages] == ["tool", "tool", "user"]
+
+
 def test_names_and_fields_of_other_dialects_are_named() -> None:
     extras = {"ollama": {"own": 1}, "gemini": {"odd": 2}}
     turn = Turn(role="user", parts=(Text(text="q"),), name="bob", extras=extras)

@@ -35,6 +35,7 @@ from headgate.ir.request import (
     ToolResult,
     Turn,
 )
+from headgate.ir.tool_messages import answers_first
 
 _ROLES = {"system": "system", "developer": "system", "assistant": "assistant"}
 _DETAILS = frozenset({"auto", "low", "high"})
@@ -67,7 +68,7 @@ def arrange(turns: Sequence[Turn], rules: Rules, losses: Losses) -> Arranged:
             for key in fields:
                 losses.dropped(f"messages[{index}].{key}")
         arranged.messages.extend(messages)
-    return arranged
+    return msgspec.structs.replace(arranged, messages=answers_first(arranged.messages))
 
 
 class _Writer:

@@ -29,6 +29,7 @@ from headgate.ir.request import (
     ToolResult,
     Turn,
 )
+from headgate.ir.tool_messages import answers_first
 
 _ROLES = {"system": "system", "developer": "system", "assistant": "assistant"}
 _BETWEEN = "\n"  # texts of one message, where the IR has several
@@ -50,7 +51,7 @@ def arrange(turns: Sequence[Turn], losses: Losses) -> list[Json]:
             for key in fields:
                 losses.dropped(f"messages[{index}].{key}")
         messages += written
-    return messages
+    return answers_first(messages)
 
 
 class _Writer:
