@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from time import process_time
 
 import msgspec
 import pytest
@@ -182,6 +183,15 @@ def test_endless_frame_is_cut() -> None:
     assert lane.failure is not None
     assert lane.failure.kind is FailureKind.UPSTREAM_INTERRUPTED
     assert b"longer than" in out
+
+
+def test_a_frame_of_megabytes_costs_no_more_for_coming_in_many_pieces() -> None:
+    frame = b"data: " + b"x" * (6 * 1024 * 1024) + b"\n\n"
+    began_s = process_time()
+    lane = passing()
+    out = b"".join(lane.feed(frame[at : at + 1400]) for at in range(0, len(frame), 1400))
+    assert out == frame
+    assert process_time() - began_s < 1.0  # copying it for every piece took several seconds
 
 
 # ---------------------------------------------------------------- translated

@@ -31,6 +31,8 @@ from headgate.relay.renaming import Renaming
 # Some encoders repeat the whole reply at its end, so none may be endless.
 MAX_STREAM_BYTES = 128 * 1024 * 1024
 
+_BEFORE_BORDER = 2  # bytes of a frame's end that may have come before its last one
+
 # Takes a translated reply when it is whole.
 Remember = Callable[[Reply], None]
 
@@ -87,6 +89,8 @@ class PassThrough:
 
     def feed(self, data: bytes) -> bytes:
         """Forward the whole frames among what has arrived."""
+        if self.failure is not None:
+            return b""
         if self._rest or not data.endswith(b"\n\n"):
             data = self._whole_frames(data)
         if self._notable(data):
@@ -94,22 +98,24 @@ class PassThrough:
         return data if self._renaming is None else self._renaming.frames(data)
 
     def _whole_frames(self, data: bytes) -> bytes:
-        """Hold back what does not end with a frame's own end."""
+        """Hold back what does not end with a frame's own end.
+
+        A frame of megabytes comes in many pieces: what is held of it is not looked at again.
+        """
         rest = self._rest
-        if rest:
-            # A frame of megabytes comes in many pieces: what is held is not looked at again.
-            border = cut_at_frame_border(rest[-_BEFORE_BORDER:] + data)
-            data = bytes(rest) + data if border else data
-        border = cut_at_frame_border(data)
-        self._rest = data[border:]
-        if len(self._rest) > MAX_FRAME_BYTES:
-            return self.fail(_too_long())
-        return data[:border]
+        tail = bytes(rest[-_BEFORE_BORDER:])
+        border = cut_at_frame_border(tail + data) - len(tail)
+        if border <= 0:
+            rest += data
+            return self.fail(_too_long()) if len(rest) > MAX_FRAME_BYTES else b""
+        whole = bytes(rest) + data[:border]
+        rest[:] = data[border:]
+        return whole
 
     def end(self) -> bytes:
         """Forward a last frame that lacks its blank line; say so if the reply is not complete."""
         out = self.feed(b"\n\n") if self._rest.strip() else b""
-        self._rest = b""
+        self._rest.clear()
         if self._meter.failure is not None:
             self.failure = self._meter.failure
         elif not self._meter.finished:
@@ -119,7 +125,7 @@ class PassThrough:
     def fail(self, failure: Failure) -> bytes:
         """Spell the failure as the dialect's error event."""
         self.failure = failure
-        self._rest = b""
+        self._rest.clear()
         return self._dialect.encode_error_event(failure, self._request_id)
 
     def _looked_through(self, data: bytes) -> bytes:
@@ -270,7 +276,7 @@ def _too_long() -> Failure:
 
 def _middle(data: bytes) -> int:
     """Find the border between two frames that is nearest to the middle; the end if it is one."""
-    for separator in (b"\n\n", b"\r\n\r\n", b"\r\r"):
+    for separator in (b"\n\n", b"\n\r\n", b"\r\r"):
         width = len(separator)
         after = data.find(separator, len(data) // 2)
         if 0 <= after < len(data) - width:

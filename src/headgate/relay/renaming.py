@@ -14,7 +14,7 @@ from headgate.dialects.dialect import Dialect
 from headgate.dialects.framing.sse import parse_block
 
 _MODEL_FIELD = re.compile(rb'("model"\s*:\s*)"(?:[^"\\]|\\.)*"')
-_BORDER = re.compile(rb"(?<=\n\n)|(?<=\r\n\r\n)|(?<=\r\r)")
+_BORDER = re.compile(rb"(?<=\n\n)|(?<=\n\r\n)|(?<=\r\r)")
 
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -38,16 +38,16 @@ class Renaming:
 
     def frames(self, data: bytes) -> bytes:
         """Rename in any number of whole frames."""
-        if self._is_plain:
-            return self._replaced(data)
-        if self._mark not in data:
+        count = data.count(self._mark)
+        if count == 0:
             return data
-        return b"".join(map(self._frame, _BORDER.split(data)))
+        if self._old and data.count(self._old) == count:
+            return data.replace(self._old, self._new)
+        renamed = self._replaced if self._is_plain else self._frame
+        return b"".join(map(renamed, _BORDER.split(data)))
 
     def _replaced(self, data: bytes) -> bytes:
-        """Replace the same bytes that an upstream writes in every frame."""
-        if self._old and self._old in data:
-            return data.replace(self._old, self._new)
+        """Replace the same bytes that an upstream writes in every frame; Azure's first differs."""
         found = _MODEL_FIELD.search(data)
         if found is None:
             return data

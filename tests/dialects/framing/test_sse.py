@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -120,3 +121,22 @@ single_lines = st.binary(min_size=1, max_size=40).filter(lambda data: not {10, 1
 @given(single_lines, st.sampled_from(["", "x"]))
 def test_what_is_written_is_read_back(data: bytes, event: str) -> None:
     assert decoded(frame_bytes(data, event)) == [Frame(data, event)]
+
+
+def test_a_block_of_many_lines_is_not_looked_at_again_for_each_of_them() -> None:
+    lines = 100_000
+    began_s = process_time()
+    frames = decoded(*[b"data: x\n"] * lines, b"\n")
+    assert len(frames[0].data) == 2 * lines - 1
+    assert process_time() - began_s < 2.0  # joining what is held for every line took minutes
+
+
+def test_a_mark_before_a_stream_without_line_ends_is_left_out() -> None:
+    assert decoded(b"\xef\xbb", b"\xbfdata: x") == [Frame(b"x")]
+
+
+def test_an_event_that_ends_with_a_bare_cr_is_given_at_once() -> None:
+    decoder = SseDecoder()
+    assert decoder.feed(b"data: a\r\r") == [Frame(b"a")]
+    assert decoder.feed(b"\ndata: b\r\n\r") == [Frame(b"b")]
+    assert decoder.feed(b"\ndata: c\n\n") == [Frame(b"c")]

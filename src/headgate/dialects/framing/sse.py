@@ -21,43 +21,46 @@ class SseDecoder:
 
     def __init__(self, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
         self._max_frame_bytes = max_frame_bytes
-        self._pieces: list[bytes] = []
-        self._held_bytes = 0
+        self._held = bytearray()  # of the block that is not complete, lines ended by LF
         self._at_start = True
+        self._after_cr = False  # a LF that comes now belongs to the CR before it
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take bytes, give the frames that they complete."""
-        self._hold(data)
-        # No line end, no frame: joining is put off, so that a drip of single bytes stays linear.
-        if b"\n" not in data and b"\r" not in data:
+        if self._after_cr and data:
+            data = data.removeprefix(b"\n")
+            self._after_cr = False
+        if b"\r" in data:
+            self._after_cr = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        # No blank line, no frame: what is held is not looked at again, so a drip stays linear.
+        held = self._held
+        if b"\n\n" not in data and not (held.endswith(b"\n") and data.startswith(b"\n")):
+            self._hold(data)
             return []
-        text = b"".join(self._pieces)
-        if self._at_start:
-            text = text.removeprefix(_BOM)
-            self._at_start = False
-        carried = b""
-        if b"\r" in text:
-            if text.endswith(b"\r"):  # the LF of this CR LF may still be on its way
-                text, carried = text[:-1], b"\r"
-            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        blocks = text.split(b"\n\n")
-        rest = blocks.pop() + carried
-        self._pieces = [rest]
-        self._held_bytes = len(rest)
+        if held:
+            data = bytes(held) + data
+            held.clear()
+        *blocks, rest = self._past_mark(data).split(b"\n\n")
+        self._hold(rest)
         return [frame for block in blocks if (frame := _frame(block)) is not None]
 
     def end(self) -> list[Frame]:
         """Give the last frame if its blank line is missing."""
-        text = b"".join(self._pieces).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        self._pieces, self._held_bytes = [], 0
-        frame = _frame(text)
+        frame = _frame(self._past_mark(bytes(self._held)))
+        self._held.clear()
         return [] if frame is None else [frame]
 
+    def _past_mark(self, data: bytes) -> bytes:
+        """Leave out a byte order mark at the very beginning."""
+        if self._at_start:
+            self._at_start = False
+            return data.removeprefix(_BOM)
+        return data
+
     def _hold(self, data: bytes) -> None:
-        self._pieces.append(data)
-        self._held_bytes += len(data)
-        # A read may complete many frames, so only what was left over counts against the bound.
-        if self._held_bytes - len(data) > self._max_frame_bytes:
+        self._held += data
+        if len(self._held) > self._max_frame_bytes:
             raise RelayError(
                 Failure(
                     kind=FailureKind.UPSTREAM_BAD_REPLY,
@@ -94,9 +97,9 @@ def cut_at_frame_border(data: bytes) -> int:
     """Tell how many of these bytes are whole blocks; the rest begins an unfinished one."""
     end = data.rfind(b"\n\n") + 2 if b"\n\n" in data else 0
     if b"\r" in data:
-        crlf = data.rfind(b"\r\n\r\n")
+        crlf = data.rfind(b"\n\r\n")
         bare = data.rfind(b"\r\r")
-        end = max(end, crlf + 4 if crlf >= 0 else 0, bare + 2 if bare >= 0 else 0)
+        end = max(end, crlf + 3 if crlf >= 0 else 0, bare + 2 if bare >= 0 else 0)
     return end
 
 

@@ -5,6 +5,7 @@ Source: ai.google.dev/api/generate-content#GenerateContentResponse; `recordings.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -15,6 +16,11 @@ from headgate.dialects.framing.sse import SseDecoder
 from headgate.ir.request import Json
 
 NO_USAGE = msgspec.Raw(b"null")
+
+# Before a bracket that begins a line: blanks, and at the very beginning a byte order mark.
+_BLANKS = b" \t\xef\xbb\xbf"
+_BRACKET = re.compile(rb"[%b]*+[\[{]" % _BLANKS)
+_BRACKET_BELOW = re.compile(rb"[\r\n]" + _BRACKET.pattern)
 
 
 class WirePart(msgspec.Struct, rename="camel"):
@@ -74,13 +80,13 @@ class StreamFrameDecoder:
         """Take bytes, give the frames that they complete."""
         if isinstance(self._decoder, JsonArrayDecoder) or not data:
             return self._decoder.feed(data)
-        if self._at_line_start and (start := data.lstrip())[:1] in (b"[", b"{"):
-            at = len(data) - len(start)
-        elif (before := data.find(b"\n{")) >= 0:
-            at = before + 1
-        else:
-            self._at_line_start = data[-1] in b"\r\n"
+        found = _BRACKET.match(data) if self._at_line_start else None
+        found = found or _BRACKET_BELOW.search(data)
+        if found is None:
+            line = data.rstrip(_BLANKS)
+            self._at_line_start = line[-1] in b"\r\n" if line else self._at_line_start
             return self._decoder.feed(data)
+        at = found.end() - 1
         frames = self._decoder.feed(data[:at]) + self._decoder.end()
         self._decoder = JsonArrayDecoder()
         return frames + self._decoder.feed(data[at:])
