@@ -20,6 +20,8 @@ from headgate.ir.usage import Usage
 
 # A trait of upstreams (`Target.traits`): they take free-text tools as OpenAI does.
 CUSTOM_TOOLS = "custom_tools"
+# They pass the proofs of the vendors behind them through, as OpenRouter does.
+REASONING_DETAILS = "reasoning_details"
 
 Fields = dict[str, msgspec.Raw]  # a JSON object, top level decoded, values as they were sent
 

@@ -5,7 +5,7 @@ Facts: `providers.md` 1 (the big table), 4 and 10 (uni-api engines -> rows); `un
 
 from __future__ import annotations
 
-from headgate.dialects.dialect import CUSTOM_TOOLS
+from headgate.dialects.dialect import CUSTOM_TOOLS, REASONING_DETAILS
 from headgate.providers import roots
 from headgate.providers.provider import Auth, Operation, Provider
 from headgate.providers.quirks import databricks_thinking, without_penalties
@@ -90,6 +90,7 @@ _ROWS = (
         | _RERANK_PATHS
         | {"openai_responses": "/responses", "anthropic": "/messages"}
         | {Operation.IMAGES: "/images", Operation.TRANSCRIPTIONS: "/audio/transcriptions"},
+        traits=frozenset({REASONING_DETAILS}),
         docs="https://openrouter.ai/docs/api-reference",
     ),
     Provider(

@@ -15,7 +15,7 @@ import pytest
 
 from headgate.base.failure import FailureKind, RelayError
 from headgate.base.frames import Frame
-from headgate.dialects.dialect import ReplyContext, Target
+from headgate.dialects.dialect import REASONING_DETAILS, ReplyContext, Target
 from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.ir.collect import collect, replay
 from headgate.ir.events import Event
@@ -125,7 +125,11 @@ def test_requests_are_read_and_written_back_in_the_same_meaning() -> None:
             assert name in REFUSED_REQUESTS, (name, error)
             continue
         assert name not in REFUSED_REQUESTS, name
-        target = Target(model=request.model, stream=request.stream)
+        target = Target(
+            model=request.model,
+            stream=request.stream,
+            traits=frozenset({REASONING_DETAILS}),
+        )
         written = OPENAI_CHAT.encode_request(request, target, Losses("openai_chat"))
         if meaning(written) != meaning(body):
             misses[name] = CHANGED_REQUESTS.get(name, "unexplained")

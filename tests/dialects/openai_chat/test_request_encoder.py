@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec import Raw
 
-from headgate.dialects.dialect import Target
+from headgate.dialects.dialect import REASONING_DETAILS, Target
 from headgate.dialects.openai_chat.request_encoder import encode_request, patch_request
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
@@ -42,7 +42,8 @@ def written(*turns: Turn, **options: Any) -> tuple[Json, list[str]]:
     """Encode a request; give the body, and what was lost."""
     losses = Losses("openai_chat")
     request = ChatRequest(model="alias", turns=turns, **options)
-    body = encode_request(request, Target(model="m"), losses)
+    target = Target(model="m", traits=frozenset({REASONING_DETAILS}))
+    body = encode_request(request, target, losses)
     return body, [f"{loss.action} {loss.field}" for loss in losses]
 
 
@@ -103,9 +104,37 @@ def test_pictures_of_a_tools_answer_follow_in_a_message_of_the_user() -> None:
     assert lost == ["dropped messages[0].content[0].is_error", "changed messages[0].content[0]"]
 
 
+def test_a_picture_does_not_come_between_the_answers_to_one_message() -> None:
+    results = (
+        ToolResult(call_id="1", content=(PICTURE,)),
+        ToolResult(call_id="2", content=(Text(text="b"),)),
+    )
+    found, _ = messages(*(Turn(role="tool", parts=(result,)) for result in results))
+    assert [message["role"] for message in found] == ["tool", "tool", "user"]
+
+
 def test_an_empty_tool_answer_is_still_an_answer() -> None:
     found, _ = messages(Turn(role="tool", parts=(ToolResult(call_id="1"),)))
     assert found == [{"role": "tool", "tool_call_id": "1", "content": ""}]
+
+
+@pytest.mark.parametrize("traits", [frozenset(), frozenset({REASONING_DETAILS})])
+def test_proof_goes_only_to_who_made_it_or_routes_to_them(traits: frozenset[str]) -> None:
+    said = (
+        Thinking(text="own", signature=Signature("openai_chat", '{"type":"reasoning.text"}')),
+        Thinking(text="claude's", signature=Signature("anthropic", "sig")),
+        Thinking(redacted=True, signature=Signature("anthropic", "hidden")),
+        Thinking(redacted=True, signature=Signature("openai_responses", "{}")),
+    )
+    losses = Losses("openai_chat")
+    request = ChatRequest(model="m", turns=(assistant(*said, Text(text="so")),))
+    body = encode_request(request, Target(model="m", traits=traits), losses)
+    written = msgspec.json.encode(body["messages"]).decode()
+    assert ("sig" in written, "hidden" in written) == (bool(traits), bool(traits))
+    assert body["messages"][0]["reasoning_content"] == "ownclaude's"
+    lost = [loss.field for loss in losses]
+    kept = ["messages[0].content[1].signature", "messages[0].content[2]"]
+    assert lost == [*([] if traits else kept), "messages[0].content[3]"]
 
 
 def test_an_id_that_carries_a_signature_is_shortened_alike_on_both_sides() -> None:

@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headgate.dialects.dialect import ReplyContext, Target
+from headgate.dialects.dialect import REASONING_DETAILS, ReplyContext, Target
 from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.ir.collect import collect, replay
 from headgate.ir.events import Event
@@ -40,7 +40,11 @@ def read(*chunks: bytes) -> Reply:
 @settings(max_examples=60)
 def test_a_request_survives_being_written_and_read(request: ChatRequest) -> None:
     losses = Losses("openai_chat")
-    target = Target(model=request.model, stream=request.stream)
+    target = Target(
+        model=request.model,
+        stream=request.stream,
+        traits=frozenset({REASONING_DETAILS}),
+    )
     body = msgspec.json.encode(OPENAI_CHAT.encode_request(request, target, losses))
     assert OPENAI_CHAT.decode_request(body) == request
     assert list(losses) == []

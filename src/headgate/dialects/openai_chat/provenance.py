@@ -23,6 +23,8 @@ from headgate.ir.request import Json, Signature, Thinking, ToolCall
 NAME = "openai_chat"
 
 _FORMAT_BY_ORIGIN = {"anthropic": "anthropic-claude-v1", "gemini": "google-gemini-v1"}
+# Whose proofs `reasoning_details` has a form for: a gateway that routes to them wants them back.
+DETAILED = frozenset(_FORMAT_BY_ORIGIN)
 _ORIGIN_BY_FORMAT = {form: origin for origin, form in _FORMAT_BY_ORIGIN.items()}
 _OURS = "headgate-"  # our own name for the format of any other maker's proof
 _PLAIN_KEYS = frozenset({"type", "text", "data", "signature", "format", "index", "id"})

@@ -12,10 +12,15 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from headgate.dialects.dialect import Fields, Target
+from headgate.dialects.dialect import REASONING_DETAILS, Fields, Target
 from headgate.dialects.openai_chat.media import audio_format, is_video, url_of_source
 from headgate.dialects.openai_chat.places import restore
-from headgate.dialects.openai_chat.provenance import NAME, reasoning_fields, unsigned_call_id
+from headgate.dialects.openai_chat.provenance import (
+    DETAILED,
+    NAME,
+    reasoning_fields,
+    unsigned_call_id,
+)
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     Audio,
@@ -43,6 +48,7 @@ from headgate.ir.request import (
     Turn,
     Uploaded,
 )
+from headgate.ir.tool_messages import answers_first
 
 _SAME_NAME = (
     *("max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "n", "presence_penalty"),
@@ -55,7 +61,7 @@ _EFFORT_WORDS: dict[Effort, str] = {"max": "xhigh"}
 
 def encode_request(request: ChatRequest, target: Target, losses: Losses) -> Json:
     """Write the body of a chat completion; what it cannot carry is named in `losses`."""
-    body: Json = {"model": target.model, "messages": _messages(request.turns, losses)}
+    body: Json = {"model": target.model, "messages": _messages(request.turns, target, losses)}
     if target.stream:
         body["stream"] = True
         body["stream_options"] = {"include_usage": True}
@@ -85,17 +91,17 @@ def encode_request(request: ChatRequest, target: Target, losses: Losses) -> Json
 # ------------------------------------------------------------------------- messages
 
 
-def _messages(turns: Sequence[Turn], losses: Losses) -> list[Json]:
+def _messages(turns: Sequence[Turn], target: Target, losses: Losses) -> list[Json]:
     messages: list[Json] = []
     for index, turn in enumerate(turns):
-        written = _turn(turn, f"messages[{index}]", losses)
+        written = _turn(turn, f"messages[{index}]", target, losses)
         if turn.extras and written:
             restore(written[-1], turn.extras, f"messages[{index}].", losses)
         messages += written
-    return messages
+    return answers_first(messages)
 
 
-def _turn(turn: Turn, place: str, losses: Losses) -> list[Json]:
+def _turn(turn: Turn, place: str, target: Target, losses: Losses) -> list[Json]:
     """Write one turn: its tool results each as a message, then what else there is.
 
     Pictures in a tool's answer follow in a message of the user: tool messages hold only text.
@@ -113,7 +119,7 @@ def _turn(turn: Turn, place: str, losses: Losses) -> list[Json]:
         else:
             rest.append((where, part))
     if turn.role == "assistant":
-        return [*messages, _assistant(turn, rest, losses)]
+        return [*messages, _assistant(turn, rest, target, losses)]
     if rest or not messages:
         role = "user" if turn.role == "tool" else turn.role
         message: Json = {"role": role, "content": _content(rest, losses)}
@@ -143,7 +149,9 @@ def _mark_last(message: Json, cache: CacheMark) -> bool:
     return bool(message["content"])
 
 
-def _assistant(turn: Turn, parts: Iterable[tuple[str, Part]], losses: Losses) -> Json:
+def _assistant(
+    turn: Turn, parts: Iterable[tuple[str, Part]], target: Target, losses: Losses
+) -> Json:
     thinking: list[Thinking] = []
     calls: list[Json] = []
     content: list[tuple[str, Part]] = []
@@ -151,7 +159,7 @@ def _assistant(turn: Turn, parts: Iterable[tuple[str, Part]], losses: Losses) ->
     for place, part in parts:
         match part:
             case Thinking():
-                thinking.append(part)
+                thinking += _own_thinking(part, place, target, losses)
             case ToolCall():
                 calls.append(_call(part, place, losses))
             case Refusal(text=text):
@@ -170,6 +178,22 @@ def _assistant(turn: Turn, parts: Iterable[tuple[str, Part]], losses: Losses) ->
     if calls:
         message["tool_calls"] = calls
     return message
+
+
+def _own_thinking(part: Thinking, place: str, target: Target, losses: Losses) -> list[Thinking]:
+    """Leave out a proof that this upstream has not made; of hidden thoughts nothing stays."""
+    signature = part.signature
+    if (
+        signature is None
+        or signature.origin == NAME
+        or (REASONING_DETAILS in target.traits and signature.origin in DETAILED)
+    ):
+        return [part]
+    if part.redacted:
+        losses.dropped(place, f"reasoning that only {signature.origin} can read")
+        return []
+    losses.dropped(f"{place}.signature", f"it is {signature.origin}'s")
+    return [Thinking(text=part.text)]
 
 
 def _call(call: ToolCall, place: str, losses: Losses) -> Json:
