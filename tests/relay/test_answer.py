@@ -276,7 +276,8 @@ async def test_upstream_that_pours_comments_is_stopped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("signature", "stays"), [("EoEK", True), ("hg1.gemini.abc", False), ("hg1.openai.x", False)]
+    ("signature", "stays"),
+    [("EoEK", True), ("hg1.gemini.abc", False), ("hg1.openai.x", False), ("", False)],
 )
 async def test_proof_of_another_vendor_never_reaches_this_one(signature: str, stays: bool) -> None:
     thought = {"type": "thinking", "thinking": "hm", "signature": signature}

@@ -196,6 +196,14 @@ def test_a_passing_body_keeps_its_fields_but_for_the_model() -> None:
     assert msgspec.json.encode(patched) == b'{"contents":[ ],"new":{"x":1.0},"model":"m"}'
 
 
+def test_a_passing_body_has_its_calls_signed_where_the_model_wants_that() -> None:
+    contents = b'[{"role":"model","parts":[{"functionCall":{"name":"f"}}]}]'
+    fields = {"contents": msgspec.Raw(contents)}
+    assert patch_request(fields, Target(model="gemini-1.5-pro")) == fields
+    patched = patch_request(fields, Target(model="gemini-3-pro"))
+    assert b"skip_thought_signature_validator" in msgspec.json.encode(patched)
+
+
 # ------------------------------------------------------------------ there and back
 
 words = st.text("abcé \n{}", min_size=1, max_size=12)

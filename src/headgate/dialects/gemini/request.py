@@ -21,6 +21,7 @@ from headgate.dialects.gemini.tools import (
     encode_tool_config,
     encode_tools,
 )
+from headgate.dialects.gemini.unsigned import signed
 from headgate.dialects.gemini.wire import NAME, fields, merged, text
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, Json
@@ -141,7 +142,13 @@ def _name_losses(request: ChatRequest, losses: Losses) -> None:
 
 
 def patch_request(body: Fields, target: Target) -> Fields:
-    """Leave the body as it is: the model stands in the URL, and usage comes unasked."""
+    """Leave the body as it is: the model stands in the URL, and usage comes unasked.
+
+    But calls that another vendor made are signed, where the model wants that.
+    """
     if "model" in body:
-        return body | {"model": msgspec.Raw(msgspec.json.encode(target.model))}
+        body = body | {"model": msgspec.Raw(msgspec.json.encode(target.model))}
+    contents = body.get("contents")
+    if contents is not None and family_of(target.model).wants_signatures:
+        return body | {"contents": signed(contents)}
     return body
