@@ -1,14 +1,15 @@
-"""What else is converted on the way: cases 85 to 87, 92 and 94 (`uni-api.md` 6.2)."""
+"""What else is converted on the way: cases 85 to 87 and 90 to 94 (`uni-api.md` 6.2)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import msgspec
 import pytest
 
-from tests.e2e.harness import Bench, bench
+from tests.e2e.harness import KEY, Bench, bench
 from tests.e2e.test_streams import WEATHER, at
 
 LINK = "https://example.test/cat.png"
@@ -107,6 +108,41 @@ async def test_case_87_gpt_5_takes_max_completion_tokens(bench: Bench) -> None:
     assert bench.last.json["max_tokens"] == 5
 
 
+async def test_case_87_a_responses_upstream_takes_input_and_max_output_tokens(
+    bench: Bench,
+) -> None:
+    text = at("ok1").replace("[gpt-m,", "[gpt-5, gpt-m,")
+    text = text.replace("LAB/ok1/v1/chat/completions", "LAB/ok1/v1/responses")
+    gate = await bench.gateway(text)
+    reply = await gate.chat("gpt-5", max_tokens=50)
+    assert reply.place == "ok1"
+    assert bench.last.path == "/ok1/v1/responses"
+    assert bench.last.json["max_output_tokens"] == 50
+    assert not bench.last.json.keys() & {"max_tokens", "max_completion_tokens", "messages"}
+    assert bench.last.json["input"][0]["content"] in ("Hi", [{"type": "input_text", "text": "Hi"}])
+
+
+async def test_case_90_a_transcripts_form_keeps_file_name_and_fields(bench: Bench) -> None:
+    gate = await bench.gateway(at("ok1").replace("[gpt-m,", "[whisper-1, gpt-m,"))
+    form = aiohttp.FormData({"model": "whisper-1", "language": "de", "odd": "1"})
+    form.add_field("file", b"RIFF0000WAVE", filename="talk.wav", content_type="audio/x-odd")
+    headers = {"authorization": f"Bearer {KEY}"}
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(f"{gate.url}/v1/audio/transcriptions", data=form, headers=headers) as answer,
+    ):
+        assert answer.status == 200
+    assert bench.last.form is not None
+    parts = {part["name"]: part for part in bench.last.form.parts}
+    assert {name: parts[name]["value"] for name in ("model", "language", "odd")} == {
+        "model": "whisper-1",
+        "language": "de",
+        "odd": "1",
+    }
+    file = parts["file"]
+    assert (file["filename"], file["content_type"]) == ("talk.wav", "audio/x-odd")
+
+
 async def test_case_92_link_to_an_image_is_passed_on_and_never_fetched(bench: Bench) -> None:
     gate = await bench.gateway(at("ok1"))
     messages = [{"role": "user", "content": [QUESTION, PICTURE]}]
@@ -143,6 +179,48 @@ async def test_case_92_inline_image_reaches_every_wire(bench: Bench, model: str)
     reply = await gate.chat(model, messages=[{"role": "user", "content": [QUESTION, inline]}])
     assert "image/png" in reply.content
     assert "x-headgate-loss" not in reply.headers
+
+
+MESSAGE: dict[str, Any] = {"max_tokens": 50, "messages": [{"role": "user", "content": "Hi"}]}
+
+
+async def test_case_93_messages_for_claude_are_passed_through(bench: Bench) -> None:
+    gate = await bench.gateway(at("ok1").replace("[claude-m,", "[{claude-up: claude-m},"))
+    odd = b'"odd": {"b":1.50, "a" : [1e3]}'
+    body = b'{"model":"claude-m",%b,%b' % (msgspec.json.encode(MESSAGE)[1:-1], odd) + b"}"
+    versions = {"anthropic-version": "2026-10-21", "anthropic-beta": "context-1m"}
+    reply = await gate.post("/v1/messages", body, headers=versions)
+    assert reply.status == 200
+    assert reply.json["content"][0]["text"] == "ok1: Hello from the lab."
+    assert odd.split(b": ", 1)[1] in bench.last.body
+    assert bench.last.json["model"] == "claude-up"
+    sent = bench.last.headers
+    assert {name: sent[name] for name in versions} == versions
+
+
+async def test_case_93_what_claude_refuses_is_told_in_its_own_words(bench: Bench) -> None:
+    gate = await bench.gateway(at("e400"))
+    reply = await gate.post("/v1/messages", MESSAGE | {"model": "claude-m"})
+    assert reply.status == 400
+    assert reply.json["type"] == "error"
+    assert "attempts" not in reply.json["error"]
+
+
+@pytest.mark.parametrize("model", ["gpt-m", "gemini-m"])
+async def test_case_93_messages_reach_other_vendors_as_well(bench: Bench, model: str) -> None:
+    gate = await bench.gateway(at("ok1"))
+    reply = await gate.post("/v1/messages", MESSAGE | {"model": model})
+    assert reply.json["content"][0]["text"] == "ok1: Hello from the lab."
+
+
+@pytest.mark.parametrize("bytes_sent", [700, 900, 1100])
+async def test_case_94_messages_have_no_end_before_message_stop(
+    bench: Bench, bytes_sent: int
+) -> None:
+    gate = await bench.gateway(at(f"cut-fin-{bytes_sent}"))
+    reply = await gate.post("/v1/messages", MESSAGE | {"model": "claude-m", "stream": True})
+    assert "message_stop" not in reply.text
+    assert reply.events[-1]["type"] == "error"
 
 
 @pytest.mark.parametrize("bytes_sent", [700, 900, 1100])
