@@ -22,6 +22,8 @@ from headgate.ir.usage import Usage
 CUSTOM_TOOLS = "custom_tools"
 # They pass the proofs of the vendors behind them through, as OpenRouter does.
 REASONING_DETAILS = "reasoning_details"
+# They refuse ids of calls that are longer than OpenAI's own, which are 40 characters at most.
+SHORT_IDS = "short_ids"
 
 Fields = dict[str, msgspec.Raw]  # a JSON object, top level decoded, values as they were sent
 
@@ -153,9 +155,9 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
 class Dialect(Wire, frozen=True, kw_only=True):
     """A chat format that callers speak as well.
 
-    `seals` mark other vendors' proofs in a request: we have put them into an earlier reply, and they
-    must not reach an upstream of this dialect. `model_in_frame` is where a stream's frames name the
-    model that answers (those that do), and `model_in_reply` the field of a whole reply.
+    `seals` mark other vendors' proofs in a request: we have put them into an earlier reply, and
+    they must not reach an upstream of this dialect. `model_in_frame` is where a stream's frames
+    name the model that answers (those that do), and `model_in_reply` the field of a whole reply.
     """
 
     seals: tuple[bytes, ...] = ()

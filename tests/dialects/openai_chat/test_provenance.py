@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from headgate.dialects.openai_chat.provenance import (
     signed_call_id,
     thinking_of,
     unsigned_call_id,
+    with_unsigned_ids,
 )
 from headgate.ir.request import Signature, Thinking, ToolCall
 
@@ -96,6 +98,18 @@ def test_another_vendors_signature_does_not_touch_the_id() -> None:
 def test_an_ordinary_id_holds_no_signature(call_id: str) -> None:
     assert signature_in(call_id) is None
     assert unsigned_call_id(call_id) == call_id
+
+
+def test_ids_of_a_passing_body_lose_their_signature_and_nothing_else() -> None:
+    shown = signed_call_id(
+        ToolCall(call_id="c-1", name="f", signature=Signature("gemini", "s" * 20))
+    ).encode()
+    sent = (
+        b'[{"tool_calls": [{"id": "%b"}, {"id":"call_short"}], "content": "\\"id\\":\\"%b\\""},'
+        b' {"tool_call_id":"%b"}]'
+    )
+    expected = sent % (b"c-1", shown, b"c-1")
+    assert bytes(with_unsigned_ids(msgspec.Raw(sent % (shown, shown, shown)))) == expected
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,21 @@ def unsigned_call_id(call_id: str) -> str:
     return call_id.partition(".")[2]
 
 
+_SENT_ID = re.compile(rb'("(?:id|tool_call_id)"\s*:\s*")(call_[A-Za-z0-9_-]{16,}\.[^"\\]+)"')
+
+
+def with_unsigned_ids(messages: msgspec.Raw) -> msgspec.Raw:
+    """Take the signatures out of the ids in a caller's messages; every other byte stays."""
+    sent = bytes(messages)
+    if b'"call_' not in sent:
+        return messages
+    return msgspec.Raw(_SENT_ID.sub(_unsigned, sent))
+
+
+def _unsigned(found: re.Match[bytes]) -> bytes:
+    return found[1] + unsigned_call_id(found[2].decode()).encode() + b'"'
+
+
 def extra_content_signature(extra_content: Any) -> Signature | None:
     """Read the signature that Gemini's OpenAI path puts beside a call."""
     match extra_content:

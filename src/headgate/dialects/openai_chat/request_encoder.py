@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from headgate.dialects.dialect import REASONING_DETAILS, Fields, Target
+from headgate.dialects.dialect import REASONING_DETAILS, SHORT_IDS, Fields, Target
 from headgate.dialects.openai_chat.media import audio_format, is_video, url_of_source
 from headgate.dialects.openai_chat.places import restore
 from headgate.dialects.openai_chat.provenance import (
@@ -20,6 +20,7 @@ from headgate.dialects.openai_chat.provenance import (
     NAME,
     reasoning_fields,
     unsigned_call_id,
+    with_unsigned_ids,
 )
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
@@ -400,9 +401,14 @@ _TRUE = msgspec.Raw(b"true")
 
 
 def patch_request(fields: Fields, target: Target) -> Fields:
-    """Set the model, and ask for usage in a stream; every other byte stays as it was sent."""
+    """Set the model, and ask for usage in a stream; every other byte stays as it was sent.
+
+    But ids that we have made too long for the upstream, by a signature of Gemini's, are shortened.
+    """
     patched = dict(fields)
     patched["model"] = msgspec.Raw(msgspec.json.encode(target.model))
+    if SHORT_IDS in target.traits and "messages" in fields:
+        patched["messages"] = with_unsigned_ids(fields["messages"])
     if target.stream:
         patched["stream_options"] = _with_usage(fields.get("stream_options"))
     return patched
