@@ -10,6 +10,7 @@ from headgate.base.failure import Blame, Failure, FailureKind, RelayError
 from headgate.base.secrets import mask
 from headgate.relay.answer import Answer
 from headgate.relay.call import Call
+from headgate.relay.sessions import Session
 from headgate.relay.stages import Stages
 from headgate.relay.timeouts import timeouts_for
 from headgate.routing.failover import EXHAUSTED, Attempt, Failover
@@ -36,15 +37,25 @@ class Asker(Protocol):
 
 
 class Attempts:
-    """The tries of one request."""
+    """The tries of one request. Its session goes on where it was answered."""
 
-    def __init__(self, questioner: Asker, key: Key, plan: Plan, stages: Stages) -> None:
+    def __init__(
+        self,
+        questioner: Asker,
+        key: Key,
+        plan: Plan,
+        stages: Stages,
+        session: Session | None = None,
+    ) -> None:
         self.records: list[AttemptRecord] = []
         self._questioner = questioner
         self._key = key
         self._plan = plan
         self._stages = stages
-        self._failover = Failover(plan.offers, stages.credentials, key.max_attempts, plan.rest)
+        self._session = session
+        self._failover = Failover(
+            plan.offers, stages.credentials, key.max_attempts, plan.rest, plan.seat
+        )
         self._was_resting = False  # some attempt was made although its channel or key rests
 
     async def first_answer(self) -> Answer:
@@ -80,6 +91,8 @@ class Attempts:
         stages = self._stages
         stages.health.succeeded(attempt.offer, attempt.credential)
         stages.credentials.note(attempt.offer.channel, attempt.credential, success=True)
+        if self._session is not None:
+            stages.stores.sessions.note(self._session, attempt, now_s)
         self._record(attempt, 200, "", now_s - began_s)
 
     def _failed(self, attempt: Attempt, failure: Failure, began_s: float) -> None:

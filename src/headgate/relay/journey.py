@@ -25,12 +25,12 @@ from headgate.relay.need import bounded_prompt, estimated_prompt, need_of
 from headgate.relay.operations import PLAIN
 from headgate.relay.pins import Pin, pinned_plan
 from headgate.relay.remembering import Memory
+from headgate.relay.sessions import Session, session_of
 from headgate.relay.stages import Stages
 from headgate.relay.upstream_body import Translation
-from headgate.routing.plan import Plan
+from headgate.routing.plan import Outline, Plan
 from headgate.settlement.ledger import Hold
 from headgate.settlement.usage_record import Outcome, UsageRecord, UsageSource
-from headgate.snapshot.facts import Key
 from headgate.snapshot.price import cost_of
 
 
@@ -101,16 +101,25 @@ class Journey:
         stages = self._stages
         return Memory(self._granted().key.key_id, stages.stores, stages.clock)
 
-    def _plan(self, call: Call, key: Key, pin: Pin | None) -> Plan:
-        router = self._stages.router
-        outline = router.outline(key.routes.get(call.model, ()))
+    def _session(self, call: Call, outline: Outline) -> Session | None:
+        """Tell which session the request goes on with, where that can make a difference."""
+        if not outline.has_choice or not self._facts.settings.session_affinity:
+            return None
+        return session_of(call, self._granted().key.key_id)
+
+    def _plan(self, call: Call, outline: Outline, pin: Pin | None, session: Session | None) -> Plan:
         if pin is not None:
             return pinned_plan(outline, pin)
-        return router.plan(key, need_of(call, outline), self._stages.clock.monotonic_s())
+        stages, key = self._stages, self._granted().key
+        now_s = stages.clock.monotonic_s()
+        seat = stages.stores.sessions.seat(session, now_s) if session is not None else None
+        return stages.router.plan(key, need_of(call, outline), now_s, seat)
 
     def _attempts_of(self, call: Call, pin: Pin | None = None) -> tuple[Attempts, Plan]:
         key, stages = self._granted().key, self._stages
-        plan = self._plan(call, key, pin)
+        outline = stages.router.outline(key.routes.get(call.model, ()))
+        session = self._session(call, outline)
+        plan = self._plan(call, outline, pin, session)
         questioner = Questioner(
             call=call,
             asked=self.call,
@@ -127,7 +136,7 @@ class Journey:
             policy=key.on_loss,
             memory=self._memory(),
         )
-        return Attempts(questioner, key, plan, stages), plan
+        return Attempts(questioner, key, plan, stages, session), plan
 
     async def settle(self) -> None:
         """Let go of the upstream, charge what was used, and write the record. Once."""

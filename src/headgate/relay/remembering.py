@@ -19,6 +19,7 @@ from headgate.relay.call import Call
 from headgate.relay.conversations import Conversations, continued, unknown_response
 from headgate.relay.pins import Pin, Pins
 from headgate.relay.proofs import Proofs
+from headgate.relay.sessions import Sessions
 from headgate.routing.failover import Attempt
 
 RESPONSES = "openai_responses"
@@ -36,6 +37,7 @@ class Stores(msgspec.Struct, frozen=True):
     proofs: Proofs = msgspec.field(default_factory=Proofs)
     conversations: Conversations = msgspec.field(default_factory=Conversations)
     pins: Pins = msgspec.field(default_factory=Pins)
+    sessions: Sessions = msgspec.field(default_factory=Sessions)
 
 
 class Resumed(NamedTuple):

@@ -49,14 +49,18 @@ class CredentialPool:
         self._random = random
         self._cursors: dict[str, int] = {}
         self._orders: dict[str, tuple[tuple[Credential, ...], list[int]]] = {}
+        self._by_label: dict[str, tuple[tuple[Credential, ...], dict[str, Credential]]] = {}
         self._windows: dict[tuple[str, str, str], SlidingWindow] = {}
         self._tallies: dict[tuple[str, str], _Tally] = {}
 
-    def choose(self, offer: Offer, tried: set[str], now_s: float) -> Chosen | Refused:
+    def choose(
+        self, offer: Offer, tried: set[str], now_s: float, wanted: str = ""
+    ) -> Chosen | Refused:
         """Pick the next credential that this request has not tried, and count it as used.
 
         A limited credential is never used beyond its limit. Resting ones are used only if no
-        other is left: then the one whose rest ends first.
+        other is left: then the one whose rest ends first. The one labelled `wanted` comes before
+        all, and leaves the turns as they are, unless it rests or a fixed order is written.
         """
         channel = offer.channel
         if len(channel.credentials) == 1 and offer.credential_limit is None:
@@ -64,6 +68,10 @@ class CredentialPool:
             if only.label in tried:
                 return Refused(None, untried=False)
             return Chosen(only, self._health.credential_rest(channel, only, now_s))
+        if wanted and wanted not in tried:
+            known = self._wanted(offer, wanted, now_s)
+            if known is not None:
+                return Chosen(known)
         return self._search(offer, tried, now_s)
 
     def note(self, channel: Channel, credential: Credential, *, success: bool) -> None:
@@ -99,32 +107,49 @@ class CredentialPool:
             if rest is not None:
                 resting.append((place, rest))
                 continue
-            wait_s = self._use(offer, credential, place, now_s)
+            wait_s = self._use(offer, credential, now_s)
             if wait_s <= 0:
+                self._cursors[channel.name] = place + 1
                 return Chosen(credential)
             waits_s.append(wait_s)
         # Only resting ones are left: the one whose rest ends first, if its limit has room.
         for place, rest in sorted(resting, key=lambda pair: pair[1].until_s):
             credential = channel.credentials[order[place]]
-            wait_s = self._use(offer, credential, place, now_s)
+            wait_s = self._use(offer, credential, now_s)
             if wait_s <= 0:
+                self._cursors[channel.name] = place + 1
                 return Chosen(credential, rest)
             waits_s.append(wait_s)
         return Refused(min(waits_s, default=None), untried)
 
-    def _use(self, offer: Offer, credential: Credential, place: int, now_s: float) -> float:
+    def _wanted(self, offer: Offer, label: str, now_s: float) -> Credential | None:
+        """Count one use of the credential of a label, if it is well and its limit has room."""
+        channel = offer.channel
+        if channel.credential_strategy is Strategy.FIXED_PRIORITY:
+            return None
+        credential = self._labelled(channel).get(label)
+        if credential is None or self._health.credential_rest(channel, credential, now_s):
+            return None
+        return credential if self._use(offer, credential, now_s) <= 0 else None
+
+    def _labelled(self, channel: Channel) -> dict[str, Credential]:
+        known = self._by_label.get(channel.name)
+        if known is not None and known[0] is channel.credentials:
+            return known[1]
+        found = {credential.label: credential for credential in channel.credentials}
+        self._by_label[channel.name] = (channel.credentials, found)
+        return found
+
+    def _use(self, offer: Offer, credential: Credential, now_s: float) -> float:
         """Count one use of a credential if its limit has room; 0, or the seconds to wait."""
         channel, limit = offer.channel, offer.credential_limit
-        if limit is not None and limit.windows:
-            name = (channel.name, credential.label, offer.model)
-            window = self._windows.get(name)
-            if window is None:
-                window = self._windows[name] = SlidingWindow()
-            wait_s = window.take(limit.windows, now_s)
-            if wait_s > 0:
-                return wait_s
-        self._cursors[channel.name] = place + 1
-        return 0.0
+        if limit is None or not limit.windows:
+            return 0.0
+        name = (channel.name, credential.label, offer.model)
+        window = self._windows.get(name)
+        if window is None:
+            window = self._windows[name] = SlidingWindow()
+        return window.take(limit.windows, now_s)
 
     def _order(self, channel: Channel) -> list[int]:
         known = self._orders.get(channel.name)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from headgate.base.failure import Failure, FailureKind
+from headgate.routing.affinity import Seat
 from headgate.routing.credentials import Chosen, CredentialPool, Refused
 from headgate.routing.health import Rest
 from headgate.snapshot.facts import Credential, Offer
@@ -29,7 +30,10 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failover:
-    """Hands out attempts one by one. One per request. `rest`: the offers rest, all of them."""
+    """Hands out attempts one by one. One per request.
+
+    `rest`: the offers rest, all of them. `seat`: where the request's session was served last.
+    """
 
     def __init__(
         self,
@@ -37,10 +41,12 @@ class Failover:
         pool: CredentialPool,
         max_attempts: int | None = None,
         rest: Rest | None = None,
+        seat: Seat | None = None,
     ) -> None:
         self._ring = deque(offers)
         self._pool = pool
         self._rest = rest
+        self._seat = seat
         self._left = MOST_ATTEMPTS if max_attempts is None else min(max_attempts, MOST_ATTEMPTS)
         self._tried: dict[str, set[str]] = {}
         self.refusal: Failure | None = None  # why an offer was passed over without an attempt
@@ -52,7 +58,8 @@ class Failover:
         while self._ring and self._left > 0:
             offer = self._ring.popleft()
             tried = self._tried.setdefault(offer.channel.name, set())
-            chosen = self._pool.choose(offer, tried, now_s)
+            wanted = self._seat.label_at(offer) if self._seat is not None else ""
+            chosen = self._pool.choose(offer, tried, now_s, wanted)
             if isinstance(chosen, Chosen):
                 self._left -= 1
                 tried.add(chosen.credential.label)

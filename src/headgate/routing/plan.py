@@ -12,8 +12,9 @@ import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.providers.provider import Operation
+from headgate.routing.affinity import Seat, keeps_sessions, seated
 from headgate.routing.health import Health, Rest
-from headgate.routing.strategies import STRATEGIES
+from headgate.routing.strategies import STRATEGIES, Weights
 from headgate.snapshot.facts import Key, Offer, RequestRule, Route, RouteGroup, Strategy
 
 _MOST_TURNS = 100_000
@@ -41,12 +42,14 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Offers in the order of trying. `channels` counts the distinct ones that could serve.
 
-    `rest` is set if all of them rest, and the one offer left is only the least bad.
+    `rest` is set if all of them rest, and the one offer left is only the least bad. `seat` is
+    where the request's session was served last.
     """
 
     offers: tuple[Offer, ...]
     channels: int
     rest: Rest | None = None
+    seat: Seat | None = None
 
 
 class Rotation:
@@ -74,9 +77,11 @@ class Outline:
         "_open",
         "channels",
         "counts_prompt",
+        "has_choice",
         "is_flat",
         "looks_inside",
         "offers",
+        "places",
         "routes",
         "weights",
     )
@@ -90,6 +95,12 @@ class Outline:
             isinstance(route, Route) for route in routes
         )
         self.weights = [route.weight for route in routes]
+        self.places = {
+            (offer.channel.name, offer.model): place for place, offer in enumerate(self.offers)
+        }
+        self.has_choice = len(self.offers) > 1 or any(
+            len(offer.channel.credentials) > 1 for offer in self.offers
+        )
         limits = [offer.credential_limit for offer in self.offers]
         self.counts_prompt = any(limit and limit.tokens_per_request for limit in limits)
         self.looks_inside = any(
@@ -128,8 +139,8 @@ class Router:
         made = self._outlines[id(routes)] = Outline(routes)
         return made
 
-    def plan(self, key: Key, need: Need, now_s: float) -> Plan:
-        """Choose and order the offers for a request.
+    def plan(self, key: Key, need: Need, now_s: float, seat: Seat | None = None) -> Plan:
+        """Choose and order the offers for a request, by its session's seat if it has one.
 
         Errors: RelayError MODEL_NOT_FOUND when the key has no offer for the model, or every one
         is excluded; REQUEST_TOO_LARGE when only size speaks against them; UNSUPPORTED_OPERATION
@@ -142,41 +153,67 @@ class Router:
         is_open = outline.is_open(need.operation)
         kept = outline.offers if is_open else tuple(_kept(outline.offers, need))
         if is_open and outline.is_flat and not self._health.is_any_channel_resting:
-            return Plan(offers=self._ordered(key, outline, need.model), channels=outline.channels)
+            offers = self._ordered(key, outline, need.model, seat)
+            return Plan(offers=offers, channels=outline.channels, seat=seat)
         channels = len({offer.channel.name for offer in kept})
         resting = [(offer, self._health.channel_rest(offer, now_s)) for offer in kept]
         healthy = {offer for offer, rest in resting if rest is None}
         if not healthy:
             offer, rest = min(resting, key=lambda pair: pair[1].until_s if pair[1] else 0.0)
-            return Plan(offers=(offer,), channels=channels, rest=rest)
+            return Plan(offers=(offer,), channels=channels, rest=rest, seat=seat)
         group = RouteGroup(key_label=key.key_id, strategy=key.strategy, routes=routes)
-        arranged = self._arranged(group, "", healthy, need.model)
-        return Plan(offers=tuple(dict.fromkeys(arranged)), channels=channels)
+        arranged = self._arranged(group, "", healthy, need.model, seat)
+        return Plan(offers=tuple(dict.fromkeys(arranged)), channels=channels, seat=seat)
 
-    def _ordered(self, key: Key, outline: Outline, model: str) -> tuple[Offer, ...]:
+    def _ordered(
+        self, key: Key, outline: Outline, model: str, seat: Seat | None
+    ) -> tuple[Offer, ...]:
         """Put the offers in order where all may serve: the common case, with little to do."""
         offers = outline.offers
         if key.strategy is Strategy.FIXED_PRIORITY or len(offers) == 1:
             return offers
-        turn = self._rotation.turn(f"/{key.key_id}", model, counts=True)
-        order = STRATEGIES[key.strategy](outline.weights, turn, self._random)
+        place = outline.places.get((seat.channel, seat.model)) if seat is not None else None
+        order = self._seated(key.strategy, outline.weights, seat, place)
+        if order is None:
+            turn = self._rotation.turn(f"/{key.key_id}", model, counts=True)
+            order = STRATEGIES[key.strategy](outline.weights, turn, self._random)
         return tuple(offers[place] for place in order)
 
+    def _seated(
+        self, strategy: Strategy, weights: Weights, seat: Seat | None, place: int | None
+    ) -> list[int] | None:
+        """Order routes by a session that sits at one of them; None: it has to take a turn."""
+        if seat is None or place is None or not keeps_sessions(strategy, weights, place):
+            return None
+        return seated(STRATEGIES[strategy], weights, place, seat.turn, self._random)
+
     def _arranged(
-        self, group: RouteGroup, asker: str, healthy: set[Offer], model: str, *, leads: bool = True
+        self,
+        group: RouteGroup,
+        asker: str,
+        healthy: set[Offer],
+        model: str,
+        seat: Seat | None,
+        *,
+        leads: bool = True,
     ) -> list[Offer]:
         """Put routes in order; a group's routes stay together, in the order of its own key.
 
         Only a group that comes first takes a turn: one that stands by for failures would fall in
         step with the routes around it, and some of its own would never be first. The turns are
-        those of the asking key, which nobody else's requests disturb.
+        those of the asking key, which nobody else's requests disturb. A session's seat comes first
+        in every group that spreads its requests.
         """
         owner = f"{asker}/{group.key_label}"
         alive = [r for r in group.routes if any(offer in healthy for offer in leaves([r]))]
-        turn = 0
-        if group.strategy is not Strategy.FIXED_PRIORITY:
-            turn = self._rotation.turn(owner, model, counts=leads)
-        order = STRATEGIES[group.strategy]([route.weight for route in alive], turn, self._random)
+        weights = [route.weight for route in alive]
+        place = _place_of(seat, alive, healthy) if seat is not None else None
+        order = self._seated(group.strategy, weights, seat, place)
+        if order is None:
+            turn = 0
+            if group.strategy is not Strategy.FIXED_PRIORITY:
+                turn = self._rotation.turn(owner, model, counts=leads)
+            order = STRATEGIES[group.strategy](weights, turn, self._random)
         offers: list[Offer] = []
         for place in order:
             route = alive[place]
@@ -184,8 +221,16 @@ class Router:
                 offers.append(route.offer)
             else:
                 first = leads and not offers
-                offers += self._arranged(route, owner, healthy, model, leads=first)
+                offers += self._arranged(route, owner, healthy, model, seat, leads=first)
         return offers
+
+
+def _place_of(seat: Seat, routes: Sequence[Route | RouteGroup], healthy: set[Offer]) -> int | None:
+    """Find the route that leads to a seat."""
+    for place, route in enumerate(routes):
+        if any(seat.is_at(offer) and offer in healthy for offer in leaves([route])):
+            return place
+    return None
 
 
 def leaves(routes: Sequence[Route | RouteGroup]) -> list[Offer]:

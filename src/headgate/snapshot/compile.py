@@ -110,6 +110,7 @@ def _settings(preferences: Preferences, report: Report) -> Settings:
         prices=tuple(prices),
         default_price=default,
         total_attempts_s=preferences.request_timeout,
+        session_affinity=preferences.session_affinity,
     )
 
 

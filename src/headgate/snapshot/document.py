@@ -389,6 +389,16 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True):
     request_timeout: Annotated[
         float, option("Seconds for all attempts of one request together.")
     ] = 600.0
+    session_affinity: Annotated[
+        bool,
+        option(
+            "Whether a conversation goes on at the provider and upstream key that answered it "
+            "last, where prompts are cached. It is known by a header of its client "
+            "(`x-claude-code-session-id`, `session-id`, `x-session-id`, `x-session-affinity`), "
+            "`prompt_cache_key`, or the session in `metadata.user_id`. The order of "
+            "fixed_priority stays as it is."
+        ),
+    ] = True
     on_loss: Loss = ""
     answer_model: AnswerModel = ""
     hedging: Annotated[

@@ -270,6 +270,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         prefix="", input_nano_usd=300_000_000, output_nano_usd=1_000_000_000
     )
     total_attempts_s: float = 600.0  # all attempts of one request together
+    session_affinity: bool = True
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
