@@ -110,3 +110,19 @@ def test_target_is_a_plain_path_or_refused(url: bytes) -> None:
         assert "//" not in path
         assert "\\" not in path
         assert not {".", ".."} & set(path.split("/"))
+
+
+@given(st.lists(st.sampled_from(["", "v1", "models", "a", "chat", "about", "deployments"])))
+def test_index_finds_what_a_look_at_every_pattern_finds(folders: list[str]) -> None:
+    path = "/" + "/".join(folders)
+    values = [pattern.value_in(path) for pattern, _ in TABLE._patterns]
+    at = next((value for value in values if value is not None), None)
+    if path not in TABLE.exact():
+        assert (found(path) or ("", {"": None}))[1].popitem()[1] == at
+
+
+def test_only_patterns_that_begin_like_the_path_are_tried() -> None:
+    many = [route(f"/folder{number}/x/{{id:path}}") for number in range(200)]
+    table = RouteTable([*many, route("/{id}"), route("/folder7/{id}/about")])
+    assert len(table._near("/folder7/x/1")) == 3
+    assert len(table._near("/nowhere/at/all")) == 1

@@ -28,6 +28,7 @@ _AMBIGUOUS = re.compile(
     r"//|/\.{1,2}(?:/|$)|[\\;\"<>^`{|}\x00-\x20\x7f]"
     r"|%(?![0-9A-Fa-f]{2})|%(?:2[Ee]|25|5[Cc]|7[Ff]|[01][0-9A-Fa-f])"
 )
+_START_SEGMENTS = 2
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)(:path)?\}")
 
 
@@ -114,12 +115,21 @@ def _has_slash_escape(path: str) -> bool:
     return "%2F" in path or "%2f" in path
 
 
+Start = tuple[str, ...]
+Fork = tuple[Pattern, dict[str, Route]]
+
+
+def _start_of(path: str) -> Start:
+    """Give the first folders of a path; what follows its last slash is none."""
+    return tuple(path.split("/", _START_SEGMENTS + 1)[1:-1])
+
+
 class RouteTable:
-    """All routes, indexed: exact paths by one look-up, the few patterns in turn."""
+    """All routes, indexed: exact paths by one look-up, patterns by the folders they begin with."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._exact: dict[str, dict[str, Route]] = {}
-        self._patterns: list[tuple[Pattern, dict[str, Route]]] = []
+        self._patterns: list[Fork] = []
         by_path: dict[str, dict[str, Route]] = {}
         for route in routes:
             methods = by_path.setdefault(route.path, {})
@@ -137,6 +147,7 @@ class RouteTable:
                 self._patterns.append((pattern, methods))
         # The longest fixed part first: /v1/models/{id}/x before /v1/models/{id:path}.
         self._patterns.sort(key=lambda item: -len(item[0].prefix) - len(item[0].suffix))
+        self._by_start = self._indexed()
         self._folders = {path.split("/", 2)[1] for path in by_path} - {""}
 
     def exact(self) -> dict[str, dict[str, Route]]:
@@ -155,13 +166,33 @@ class RouteTable:
         methods = self._exact.get(path)
         if methods is not None:
             return methods, NO_PARAMS
-        for pattern, candidates in self._patterns:
+        for pattern, candidates in self._near(path):
             value = pattern.value_in(path)
             if value is not None and (pattern.any_depth or not _has_slash_escape(value)):
                 return candidates, {pattern.name: _decoded(value)}
         if _has_slash_escape(path):
             raise _refused("The path holds an encoded slash where it could be read in two ways.")
         return None
+
+    def _indexed(self) -> dict[Start, list[Fork]]:
+        """Put with each beginning of a pattern all patterns that such a path may fit, in order."""
+        starts = [_start_of(pattern.prefix) for pattern, _ in self._patterns]
+        wanted = {start[:size] for start in starts for size in range(_START_SEGMENTS + 1)}
+        return {
+            each: [
+                fork
+                for start, fork in zip(starts, self._patterns, strict=True)
+                if start == each[: len(start)]
+            ]
+            for each in wanted
+        }
+
+    def _near(self, path: str) -> list[Fork]:
+        """The patterns that begin like a path: a few, however many routes there are."""
+        start = _start_of(path)
+        while start not in self._by_start and start:
+            start = start[:-1]
+        return self._by_start.get(start, [])
 
 
 def _decoded(value: str) -> str:
