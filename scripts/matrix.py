@@ -35,6 +35,8 @@ DOORS = tuple(
     name for name in ("openai_chat", "openai_responses", "anthropic", "gemini") if name in DIALECTS
 )
 CHAT_WIRES = tuple(name for name in WIRES if name != _ONLY_TEXT)
+# Edits are told no more than completions: texts.
+CALLERS = tuple(name for name in DIALECTS if name != "openai_edits")
 
 Json = dict[str, Any]
 
@@ -144,7 +146,7 @@ def reply_text(feature: Feature) -> str:
         if wire not in WIRES:
             continue
         lines = [f"# from {wire}"]
-        for caller in DIALECTS.values():
+        for caller in map(DIALECTS.__getitem__, CALLERS):
             if caller.name != wire:
                 lines += _lines(caller.name, answered(WIRES[wire], caller, body, stream))
         blocks.append("\n".join(lines))

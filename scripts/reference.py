@@ -17,13 +17,12 @@ from typing import Any
 import msgspec
 
 from headgate.base.failure import RULES
-from headgate.dialects.bridge import DIALECTS
 from headgate.edge.json_body import MAX_DEPTH, MAX_KEYS, MAX_NODES
 from headgate.edge.limits import KIB, MIB, Limits
 from headgate.edge.multipart import MAX_FIELD_BYTES, MAX_FIELDS_BYTES, MAX_PARTS
 from headgate.lab.scripts.table import PATH_ROWS, PREFIX, ROWS
 from headgate.snapshot import document
-from scripts.matrix import CHAT_WIRES, DOORS, reply_rows, request_rows
+from scripts.matrix import CALLERS, CHAT_WIRES, DOORS, reply_rows, request_rows
 
 PAGES = Path(__file__).parent.parent / "docs" / "reference"
 
@@ -204,7 +203,7 @@ def replies() -> str:
     tables = [
         f"### Replies to `{caller}`\n\n"
         + _table(("feature", *(f"`{wire}`" for wire in CHAT_WIRES if wire != caller)), rows)
-        for caller in DIALECTS
+        for caller in CALLERS
         if (rows := [*reply_rows(caller)])
     ]
     return "\n".join(tables)

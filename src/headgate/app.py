@@ -255,6 +255,7 @@ def _chat_routes(stages: Stages) -> list[Route]:
         ("/embeddings", Operation.EMBEDDINGS, "openai_chat", whole_in_body),
         ("/moderations", Operation.MODERATIONS, "openai_chat", whole_in_body),
         ("/rerank", Operation.RERANK, "openai_chat", whole_in_body),
+        ("/edits", Operation.CHAT, "openai_edits", in_body),
         ("/responses", Operation.CHAT, "openai_responses", in_body),
         ("/responses/compact", Operation.COMPACT, "openai_responses", whole_in_body),
         ("/responses/input_tokens", Operation.COUNT_TOKENS, "openai_responses", whole_in_body),

@@ -8,11 +8,12 @@ import pytest
 from headgate.dialects.anthropic import ANTHROPIC
 from headgate.dialects.completions import COMPLETIONS
 from headgate.dialects.dialect import Dialect, ReplyContext, Target
+from headgate.dialects.edits import EDITS
 from headgate.dialects.gemini import GEMINI
 from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.dialects.openai_responses import OPENAI_RESPONSES
 
-DIALECTS = (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, GEMINI, COMPLETIONS)
+DIALECTS = (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, GEMINI, COMPLETIONS, EDITS)
 CONTEXT = ReplyContext(model="m", reply_id="r", created=1)
 
 each = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)

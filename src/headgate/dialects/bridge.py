@@ -14,6 +14,7 @@ from headgate.dialects.bedrock_converse import BEDROCK_CONVERSE
 from headgate.dialects.cohere import COHERE
 from headgate.dialects.completions import COMPLETIONS
 from headgate.dialects.dialect import CUSTOM_TOOLS, Dialect, Fields, Target, UpstreamError, Wire
+from headgate.dialects.edits import EDITS
 from headgate.dialects.gemini import GEMINI
 from headgate.dialects.ollama import OLLAMA
 from headgate.dialects.openai_chat import OPENAI_CHAT
@@ -24,16 +25,12 @@ from headgate.ir.request import ChatRequest, Json
 
 DecodeError = Callable[[Mapping[str, Any]], UpstreamError | None]
 
-DIALECTS: Mapping[str, Dialect] = {
-    dialect.name: dialect
-    for dialect in (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, GEMINI, COMPLETIONS)
-}
-# What upstreams speak: all of these, and formats that no caller of ours uses.
+_ON_BOTH_SIDES = (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, GEMINI, COMPLETIONS)
+
+DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (*_ON_BOTH_SIDES, EDITS)}
+# What upstreams speak: formats that no caller of ours uses among them.
 WIRES: Mapping[str, Wire] = {
-    **DIALECTS,
-    BEDROCK_CONVERSE.name: BEDROCK_CONVERSE,
-    COHERE.name: COHERE,
-    OLLAMA.name: OLLAMA,
+    wire.name: wire for wire in (*_ON_BOTH_SIDES, BEDROCK_CONVERSE, COHERE, OLLAMA)
 }
 
 

@@ -22,24 +22,17 @@ from headgate.dialects.openai_chat.finish import finish_word, name_finish_losses
 from headgate.dialects.openai_chat.places import misshapen, refuse
 from headgate.dialects.openai_chat.reply import objects
 from headgate.dialects.openai_chat.stream import ChatStreamDecoder
+from headgate.dialects.openai_chat.text_only import name_part_losses
 from headgate.dialects.openai_chat.usage import encode_usage
 from headgate.dialects.openai_chat.wire import decode_object
 from headgate.ir.events import Ended, Event, Failed, Finished, PartDelta, PartStarted, Started
-from headgate.ir.loss import Losses, drop_block, drop_extras
+from headgate.ir.loss import Losses, drop_extras
 from headgate.ir.reply import Choice, Finish, Reply
 from headgate.ir.request import (
-    Audio,
     ChatRequest,
-    File,
-    Image,
     Json,
-    Opaque,
-    Part,
     Refusal,
     Text,
-    Thinking,
-    ToolCall,
-    ToolResult,
     Turn,
 )
 
@@ -138,7 +131,7 @@ def _shown_id(reply_id: str) -> str:
 def _encode_choice(choice: Choice, losses: Losses) -> Json:
     texts = [part.text for part in choice.parts if isinstance(part, Text | Refusal)]
     for part in choice.parts:
-        _name_part_losses(part, losses)
+        name_part_losses(part, losses)
     _name_finish_losses(choice.finish, losses)
     return {
         "text": "".join(texts),
@@ -152,32 +145,6 @@ def _name_finish_losses(finish: Finish, losses: Losses) -> None:
     name_finish_losses(finish, losses)
     if finish.reason == "tool_calls":
         losses.changed("reply.finish_reason", "a text knows no tool calls")
-
-
-def _name_part_losses(part: Part, losses: Losses) -> None:
-    """Name what of a chat's answer is more than text."""
-    match part:
-        case Text(citations=citations, signature=signature):
-            if citations:
-                losses.dropped("reply.citations")
-            if signature is not None:
-                losses.dropped("reply.signature", f"a proof of {signature.origin}")
-        case Refusal():
-            losses.changed("reply.refusal", "sent as text")
-        case Opaque():
-            drop_block(losses, part)
-        case _:
-            losses.dropped(f"reply.{_FIELDS[type(part)]}")
-
-
-_FIELDS: Mapping[type[Part], str] = {
-    Thinking: "thinking",
-    ToolCall: "tool_calls",
-    ToolResult: "tool_result",
-    Image: "image",
-    Audio: "audio",
-    File: "file",
-}
 
 
 def _finish_word(finish: Finish) -> str:
@@ -226,12 +193,12 @@ class CompletionEncoder:
             case PartDelta() if (event.choice, event.index) in self._text_parts:
                 if event.citations or event.signature is not None:
                     said = Text(text="", citations=event.citations, signature=event.signature)
-                    _name_part_losses(said, losses)
+                    name_part_losses(said, losses)
                 return self._text(event.choice, event.text, event.logprobs)
             case PartDelta(logprobs=dict()):
                 losses.dropped("reply.logprobs", "of what is no text")
             case PartStarted(part=part):
-                _name_part_losses(part, losses)
+                name_part_losses(part, losses)
                 if isinstance(part, Text | Refusal):
                     self._text_parts.add((event.choice, event.index))
                     return self._text(event.choice, part.text, None)
