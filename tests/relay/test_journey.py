@@ -6,8 +6,10 @@ from headgate.base.clock import ManualClock
 from headgate.base.failure import RelayError
 from headgate.relay.call import Call
 from headgate.relay.journey import Journey
+from headgate.relay.relay import relay
+from headgate.relay.stages import Stages
 from headgate.settlement.usage_record import UsageRecord
-from headgate.snapshot.facts import Key
+from headgate.snapshot.facts import Key, Settings, Strategy
 from tests.calls import HELLO, call
 from tests.facts import key, offer
 from tests.relay.upstreams import Caller, FakePool, Records, refused, reply, stages, stream
@@ -69,3 +71,61 @@ async def test_nobody_opens_what_was_not_admitted() -> None:
     journey = Journey(call(), stages(FakePool(), KEY))
     with pytest.raises(RuntimeError, match="admitted first"):
         await journey.open()
+
+
+SPREAD = key([offer("a"), offer("b"), offer("c")], strategy=Strategy.ROUND_ROBIN)
+
+
+async def asked_in_turn(
+    pool: FakePool, sessions: str, of: Key = SPREAD, settings: Settings | None = None
+) -> Stages:
+    """Walk one request for each letter, of the session of that letter; "-" has none."""
+    joined = stages(pool, of, settings=settings)
+    for session in sessions:
+        headers = [(b"session-id", session.encode())] if session != "-" else []
+        async with relay("sk-1", call(headers=headers), joined):
+            pass
+    return joined
+
+
+async def test_session_goes_on_where_it_was_answered() -> None:
+    pool = FakePool(*[reply() for _ in "s-ts-st"])
+    joined = await asked_in_turn(pool, "s-ts-st")
+    assert pool.channels == "abcaaac"
+    assert len(joined.stores.sessions) == 2
+
+
+async def test_session_moves_with_a_failure_and_stays_there() -> None:
+    pool = FakePool(reply(), refused(503), reply(), reply(), reply())
+    await asked_in_turn(pool, "ssss")
+    assert pool.channels[:2] == "aa"
+    assert pool.channels[2] in "bc"
+    assert set(pool.channels[2:]) == {pool.channels[2]}
+
+
+async def test_failed_request_moves_nobody() -> None:
+    pool = FakePool(reply(), refused(400), reply(), reply())
+    joined = stages(pool, SPREAD)
+    asked = call(headers=[(b"session-id", b"s")])
+    async with relay("sk-1", asked, joined):
+        pass
+    with pytest.raises(RelayError):
+        async with relay("sk-1", asked, joined):
+            pass
+    for _ in range(2):
+        async with relay("sk-1", asked, joined):
+            pass
+    assert pool.channels == "aaaa"
+
+
+async def test_sessions_mean_nothing_where_that_is_wanted() -> None:
+    pool = FakePool(*[reply() for _ in "ssss"])
+    joined = await asked_in_turn(pool, "ssss", settings=Settings(session_affinity=False))
+    assert pool.channels == "abca"
+    assert len(joined.stores.sessions) == 0
+
+
+async def test_nothing_is_kept_where_there_is_nothing_to_choose() -> None:
+    pool = FakePool(reply())
+    joined = await asked_in_turn(pool, "s", key([offer("a")]))
+    assert len(joined.stores.sessions) == 0

@@ -89,6 +89,7 @@ def test_global_settings_are_taken() -> None:
       error_triggers: [TRIGGER, '']
       model_price: {gpt-b: '1,2', default: '3, 4'}
       request_timeout: 90
+      session_affinity: false
       timeout_policy: {default: {connect: 3}}
     """
     settings = compiled(PROVIDER + ONE_KEY + text.replace("\n    ", "\n")).settings
@@ -99,6 +100,7 @@ def test_global_settings_are_taken() -> None:
     )
     assert settings.default_price.input_nano_usd == 3 * 10**9
     assert settings.total_attempts_s == 90.0
+    assert not settings.session_affinity
     assert settings.timeout_policy is not None
     assert settings.timeout_policy.default.connect_s == 3.0
 
