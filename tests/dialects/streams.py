@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import pairwise
@@ -36,6 +37,7 @@ ENDPOINTS: Mapping[str, str] = {
     "v2_chat": "cohere",
     "api_chat": "ollama",
 }
+_MADE_UP = re.compile(rb"call_[0-9a-f]{24}")
 CONTEXT = ReplyContext(model="m", reply_id="r", created=1, include_usage=True)
 
 
@@ -55,6 +57,11 @@ def in_pieces(data: bytes, size: int) -> list[bytes]:
 def cut_at(data: bytes, *places: int) -> list[bytes]:
     """Cut at these places."""
     return [data[a:b] for a, b in pairwise([0, *places, len(data)])]
+
+
+def settled(data: bytes) -> bytes:
+    """Give the ids that we make up for calls without one all the same name."""
+    return _MADE_UP.sub(b"call_made_up", data)
 
 
 def frames_of(decoder: FrameDecoder, *pieces: bytes) -> list[Frame]:

@@ -17,7 +17,6 @@ from headgate.dialects.framing.json_array import JsonArrayDecoder
 from headgate.dialects.framing.json_lines import JsonLinesDecoder
 from headgate.dialects.framing.sse import SseDecoder
 from headgate.dialects.gemini.frames import StreamFrameDecoder
-from headgate.ir.events import Event
 from tests.dialects.streams import (
     Stream,
     cut_at,
@@ -25,6 +24,7 @@ from tests.dialects.streams import (
     in_pieces,
     made,
     recorded,
+    settled,
     some_recorded,
 )
 
@@ -39,9 +39,11 @@ def decoder_of(stream: Stream) -> FrameDecoder:
     return WIRES[stream.wire].frame_decoder()
 
 
-def events_of(stream: Stream, frames: Iterable[Frame]) -> list[Event]:
+def events_of(stream: Stream, frames: Iterable[Frame]) -> bytes:
+    """Give the events, written down."""
     decoder = WIRES[stream.wire].stream_decoder()
-    return [event for frame in frames for event in decoder.feed(frame)] + decoder.end()
+    events = [event for frame in frames for event in decoder.feed(frame)] + decoder.end()
+    return settled(repr(events).encode())
 
 
 def check_pieces(stream: Stream, data: bytes) -> None:

@@ -20,6 +20,7 @@ from tests.dialects.streams import (
     in_pieces,
     made,
     recorded,
+    settled,
     some_recorded,
 )
 
@@ -59,7 +60,7 @@ def lanes(wire: str) -> Iterator[Open]:
 def run(lane: StreamLane, pieces: list[bytes]) -> tuple[bytes, Usage | None, bool]:
     """Give all that the caller gets, and what was seen on the way."""
     out = b"".join(map(lane.feed, pieces)) + lane.end()
-    return out, lane.usage, lane.failure is None
+    return settled(out), lane.usage, lane.failure is None
 
 
 def check(opened: Open, data: bytes, step: int) -> None:

@@ -7,12 +7,11 @@ Source: ai.google.dev/api/embeddings.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.dialects.dialect import Fields
+from headgate.dialects.fields import decoded_fields, field
 from headgate.ir.loss import Losses
 from headgate.ir.request import Json
 
@@ -71,9 +70,8 @@ def of_openai(body: bytes, *, single: bool) -> bytes:
 
 def _requests(fields: Fields, single: bool) -> list[Json]:
     if single:
-        return [{name: msgspec.json.decode(value) for name, value in fields.items()}]
-    raw = fields.get("requests")
-    found: Any = None if raw is None else msgspec.json.decode(raw)
+        return [decoded_fields(fields)]
+    found = field(fields, "requests")
     if not isinstance(found, list) or not found:
         raise _refused("`requests` must be a list of at least one request", "requests")
     for index, request in enumerate(found):

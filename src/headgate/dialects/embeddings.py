@@ -18,6 +18,7 @@ from msgspec import Raw
 
 from headgate.base.failure import RelayError
 from headgate.dialects.dialect import Fields
+from headgate.dialects.fields import decoded, field
 from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
 from headgate.dialects.openai_chat.places import refuse
 from headgate.dialects.openai_chat.usage import encode_usage, usage_in
@@ -44,14 +45,9 @@ class EmbeddingsWire(msgspec.Struct, frozen=True, kw_only=True):
 # ------------------------------------------------------------------- the caller's side
 
 
-def _value(fields: Fields, name: str) -> Any:
-    raw = fields.get(name)
-    return None if raw is None else msgspec.json.decode(raw)
-
-
 def _wanted_format(fields: Fields) -> str:
     """The caller's `encoding_format`, "" for none: then the vendor's own form is left alone."""
-    wanted = _value(fields, "encoding_format")
+    wanted = field(fields, "encoding_format")
     return wanted if isinstance(wanted, str) else ""
 
 
@@ -60,7 +56,7 @@ def _texts(fields: Fields) -> list[str]:
 
     Errors: RelayError INVALID_REQUEST for tokens or anything else that is not text.
     """
-    given = _value(fields, "input")
+    given = field(fields, "input")
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list) or not texts:
         refuse("`input` must be a text or a list of texts", "input")
@@ -81,7 +77,7 @@ def _options(fields: Fields, known: Mapping[str, str], losses: Losses) -> dict[s
         if name in _READ_APART or bytes(raw) == b"null":
             continue
         if name in known:
-            found[known[name]] = msgspec.json.decode(raw)
+            found[known[name]] = decoded(raw, name)
         else:
             losses.dropped(name)
     return found
@@ -136,7 +132,7 @@ def _written(vectors: list[Any], fields: Fields, model: str, usage: Usage | None
 def _patch_openai(fields: Fields, model: str, _losses: Losses) -> dict[str, Any]:
     """Set the model, and name the form that the caller takes for granted."""
     patched: dict[str, Any] = {**fields, "model": model}
-    if _value(fields, "encoding_format") is None:
+    if field(fields, "encoding_format") is None:
         patched["encoding_format"] = "float"
     return patched
 
@@ -160,7 +156,7 @@ def _read_openai(body: bytes, fields: Fields, _model: str) -> tuple[bytes, Usage
     """
     try:
         vectors = _glance.decode(body).data
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         _refuse(body)
     first_byte = _FIRST_BYTES.get(_wanted_format(fields))
     if first_byte is None or all(bytes(each.embedding)[:1] == first_byte for each in vectors):

@@ -30,7 +30,7 @@ def flagged(body: bytes) -> list[str]:
     """
     try:
         results = _verdict.decode(body).results
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         results = []
     if not results:
         failure = Failure(

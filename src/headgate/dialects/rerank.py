@@ -15,6 +15,7 @@ import msgspec
 
 from headgate.base.failure import RelayError
 from headgate.dialects.dialect import Fields
+from headgate.dialects.fields import decoded_fields, field
 from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
 from headgate.dialects.openai_chat.places import refuse
 from headgate.ir.loss import Losses
@@ -52,7 +53,7 @@ class _Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 def _read(fields: Fields) -> _Wish:
     """Read the caller's question. Errors: RelayError INVALID_REQUEST with the place."""
-    rest = {name: msgspec.json.decode(raw) for name, raw in fields.items()}
+    rest = decoded_fields(fields)
     rest.pop("model", None)
     query, documents = rest.pop("query", None), rest.pop("documents", None)
     if not isinstance(query, str):
@@ -168,7 +169,7 @@ def _object(wire: Json, key: str) -> Json:
 
 def _written(wire: Json, rows: list[Json], fields: Fields, model: str) -> bytes:
     """Write the reply in the caller's form, with the documents if they were asked for."""
-    top_n = _value(fields, "top_n")
+    top_n = field(fields, "top_n")
     most = top_n if type(top_n) is int else None
     usage = _usage(wire)
     tokens = usage.input if usage is not None else 0
@@ -185,7 +186,7 @@ def _written(wire: Json, rows: list[Json], fields: Fields, model: str) -> bytes:
 
 def _with_documents(rows: list[Json], fields: Fields) -> list[Json]:
     """Add the documents that were asked for where the upstream gives none back."""
-    documents = _value(fields, "documents") if _wants_documents(fields) else None
+    documents = field(fields, "documents") if _wants_documents(fields) else None
     if not isinstance(documents, list):
         return rows
     count = len(documents)
@@ -199,18 +200,13 @@ def _result(row: Json, fields: Fields) -> Json:
     score = next(row[name] for name in _SCORES if isinstance(row.get(name), int | float))
     result: Json = {"index": row["index"], "relevance_score": score}
     document = row.get("document", row.get("text"))
-    if document is not None and _value(fields, "return_documents") is not False:
+    if document is not None and field(fields, "return_documents") is not False:
         result["document"] = {"text": document} if isinstance(document, str) else document
     return result
 
 
 def _wants_documents(fields: Fields) -> bool:
-    return _value(fields, "return_documents") is True
-
-
-def _value(fields: Fields, name: str) -> Any:
-    raw = fields.get(name)
-    return None if raw is None else msgspec.json.decode(raw)
+    return field(fields, "return_documents") is True
 
 
 # ----------------------------------------------------------------- the same form upstream

@@ -15,6 +15,7 @@ import msgspec
 
 from headgate.base.failure import RelayError
 from headgate.dialects.dialect import Fields
+from headgate.dialects.fields import decoded_fields
 from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
 from headgate.dialects.openai_chat.places import refuse
 from headgate.ir.loss import Losses
@@ -51,7 +52,7 @@ class _Wish(msgspec.Struct, frozen=True):
 
 def _read(fields: Fields) -> _Wish:
     """Read the caller's question. Errors: RelayError INVALID_REQUEST with the place."""
-    rest = {name: msgspec.json.decode(raw) for name, raw in fields.items()}
+    rest = decoded_fields(fields)
     rest.pop("model", None)
     question = _one_of(rest, _QUESTIONS)
     if not isinstance(question, str) or not question.strip():

@@ -6,10 +6,9 @@ import asyncio
 import re
 from collections.abc import Iterable
 
-import msgspec
-
 from headgate.base.failure import RelayError
 from headgate.dialects.dialect import Fields
+from headgate.dialects.fields import field
 from headgate.edge.caller_key import caller_key
 from headgate.edge.front_doors import path_model
 from headgate.edge.json_body import decode_fields
@@ -125,8 +124,7 @@ class MediaEndpoint:
 
     def _wants_stream(self, fields: Fields) -> bool:
         if self._operation is Operation.SPEECH:
-            kind = fields.get("stream_format")
-            return kind is not None and msgspec.json.decode(kind) == "sse"
+            return bool(field(fields, "stream_format") == "sse")
         return self._operation in _STREAMED and flag_field(fields, "stream")
 
     async def _flowing(self, exchange: Exchange, responder: Responder) -> None:

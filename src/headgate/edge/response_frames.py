@@ -80,7 +80,7 @@ class ResponseFrames:
         self.is_over = True
         try:
             response = _ending.decode(data).response
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
         if response is not None:
             self.response_id, self.output = response.id, response.output
@@ -114,7 +114,7 @@ def error_event(failure: Failure, request_id: str) -> bytes:
 def _error_in(body: bytes) -> dict[str, Any] | None:
     try:
         told = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     error = told.get("error") if isinstance(told, dict) else None
     return error if isinstance(error, dict) else None
@@ -124,5 +124,5 @@ def _type_of(data: bytes) -> str | None:
     """Read an event's type; None for what is no event (`[DONE]`), which has no place here."""
     try:
         return _event.decode(data).type
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

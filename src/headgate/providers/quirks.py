@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from headgate.dialects.fields import decoded
 from headgate.providers.provider import Body, Provider, Quirk
 
 _FORMATTING = "Formatting re-enabled. "
@@ -164,7 +165,7 @@ def _decoded(body: Body, field: str) -> Any:
     """Give a top-level value, decoded in place if it was still as the caller sent it."""
     value = body.get(field)
     if isinstance(value, msgspec.Raw):
-        value = body[field] = msgspec.json.decode(value)
+        value = body[field] = decoded(value, field)
     return value
 
 

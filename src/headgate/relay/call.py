@@ -8,6 +8,7 @@ import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.dialects.dialect import Fields
+from headgate.dialects.fields import field
 from headgate.providers.provider import Operation
 from headgate.relay.form import Form
 
@@ -19,7 +20,8 @@ _LONGEST_TEXT = 1000  # names are repeated in messages, logs and records
 class Call(msgspec.Struct, kw_only=True):
     """One request of a caller, its body's top level decoded.
 
-    `headers` as received, names in lower case. `received_s` is monotonic.
+    `headers` as received, names in lower case. `received_s` is monotonic. `connection` names one
+    whose requests are a conversation (a WebSocket).
     """
 
     request_id: str
@@ -35,6 +37,7 @@ class Call(msgspec.Struct, kw_only=True):
     stream: bool = False
     include_usage: bool = False
     as_array: bool = False  # a Gemini stream as one JSON array
+    connection: str = ""
     form: Form | None = None  # a form with files, instead of `body`
     prompt_tokens: int | None = None  # an estimate, made when it is first asked for
 
@@ -45,8 +48,7 @@ class Call(msgspec.Struct, kw_only=True):
 
     def value(self, name: str) -> Any:
         """Decode one top-level field; None if it is absent."""
-        raw = self.fields.get(name)
-        return None if raw is None else msgspec.json.decode(raw)
+        return field(self.fields, name)
 
     def max_tokens(self) -> int | None:
         """The caller's bound on the output, in whichever spelling; None if there is none."""
@@ -77,12 +79,11 @@ def text_field(fields: Fields, name: str) -> str:
 
     Errors: RelayError INVALID_REQUEST naming the field.
     """
-    raw = fields.get(name)
-    value = msgspec.json.decode(raw) if raw is not None else None
+    value = field(fields, name)
     if isinstance(value, str) and 0 < len(value) <= _LONGEST_TEXT:
         return value
     problem = "must be a non-empty string"
-    if raw is None:
+    if name not in fields:
         problem = "is required"
     elif value:
         problem += f" of at most {_LONGEST_TEXT} characters"
@@ -113,8 +114,5 @@ def flag_field(fields: Fields, name: str) -> bool:
 
 def asks_for_usage(fields: Fields) -> bool:
     """OpenAI's `stream_options.include_usage`."""
-    raw = fields.get("stream_options")
-    if raw is None:
-        return False
-    options = msgspec.json.decode(raw)
+    options = field(fields, "stream_options")
     return isinstance(options, dict) and options.get("include_usage") is True

@@ -11,6 +11,7 @@ import msgspec
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.dialects.bridge import DIALECTS, WIRES, translated
 from headgate.dialects.dialect import Target
+from headgate.dialects.fields import decoded
 from headgate.dialects.token_counts import COUNTS
 from headgate.ir.loss import Loss
 from headgate.relay.call import Call
@@ -39,7 +40,7 @@ def count_question(call: Call, offer: Offer, dialect: str) -> UpstreamBody:
         written, found = translated(WIRES[dialect], request, target)
         body, losses = form.question(written, offer.model), tuple(found)
     if offer.overrides:
-        body = overridden(msgspec.json.decode(msgspec.json.encode(body)), offer.overrides)
+        body = overridden(decoded(msgspec.Raw(msgspec.json.encode(body)), "$"), offer.overrides)
     return UpstreamBody(msgspec.json.encode(body), losses)
 
 
@@ -50,7 +51,7 @@ def count_answer(call: Call, dialect: str, data: bytes) -> bytes:
     """
     try:
         wire = msgspec.json.decode(data, type=dict[str, object])
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         wire = {}
     count = COUNTS[dialect].read(wire)
     if count is None:

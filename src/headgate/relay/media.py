@@ -15,6 +15,7 @@ import msgspec
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.dialects.audio import SPEECH, TRANSCRIPTS
 from headgate.dialects.bridge import DIALECTS
+from headgate.dialects.fields import decoded
 from headgate.dialects.framing.sse import SseDecoder
 from headgate.dialects.images import IMAGE_EDITS, IMAGES
 from headgate.dialects.openai_chat.tasks import TaskWire, event_failure, fields_of
@@ -192,7 +193,7 @@ def _changes(
 def _texts(value: Any) -> Sequence[str]:
     """Write a value as a form's fields: a list as several of one name, null as none."""
     if isinstance(value, msgspec.Raw):
-        value = msgspec.json.decode(value)
+        value = decoded(value, "a field")
     match value:
         case None:
             return ()

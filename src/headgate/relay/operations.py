@@ -9,6 +9,7 @@ import msgspec
 from headgate.dialects.bridge import DIALECTS
 from headgate.dialects.embed_content import as_batch, as_openai, of_batch, of_openai
 from headgate.dialects.embeddings import EMBEDDINGS
+from headgate.dialects.fields import decoded
 from headgate.dialects.moderations import flagged
 from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.dialects.rerank import RERANK
@@ -47,7 +48,7 @@ def body_of(call: Call, offer: Offer, dialect: str) -> UpstreamBody:
         body = {**call.fields, "model": offer.model}
     data = msgspec.json.encode(body)
     if offer.overrides:
-        data = msgspec.json.encode(overridden(msgspec.json.decode(data), offer.overrides))
+        data = msgspec.json.encode(overridden(decoded(msgspec.Raw(data), "$"), offer.overrides))
     return UpstreamBody(data, tuple(losses))
 
 

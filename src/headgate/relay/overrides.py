@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from headgate.dialects.fields import decoded
 from headgate.snapshot.facts import Override, Removal
 
 Body = dict[str, Any]
@@ -30,7 +31,7 @@ def _opened(body: Mapping[str, Any], override: Override) -> Body:
     """Decode the values that the override looks into."""
     touched = {*override.values, *(removal.path[0] for removal in override.removals)}
     return {
-        name: msgspec.json.decode(value)
+        name: decoded(value, name)
         if name in touched and isinstance(value, msgspec.Raw)
         else value
         for name, value in body.items()

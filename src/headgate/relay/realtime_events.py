@@ -37,7 +37,7 @@ def type_of(data: bytes) -> str:
     """Read an event's type; "" when it is no event."""
     try:
         return _head.decode(data).type
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
 
 
@@ -185,7 +185,7 @@ class RealtimeMeter:
 def _decoded(data: bytes) -> Json:
     try:
         event = msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return event if isinstance(event, dict) else {}
 

@@ -68,7 +68,7 @@ class Renaming:
     def _renamed(self, data: bytes, path: tuple[str, ...]) -> bytes:
         try:
             fields = _object.decode(data)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return data  # not an object: whoever reads it will say so
         name, *rest = path
         value = fields.get(name)

@@ -15,6 +15,7 @@ import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.dialects.dialect import Fields
+from headgate.dialects.fields import field
 
 MOST_BYTES = 32 * 1024 * 1024
 MOST_TURNS = 64
@@ -82,8 +83,7 @@ class Turns:
 
 def previous_id(fields: Fields) -> str | None:
     """Read `previous_response_id`. Errors: RelayError INVALID_REQUEST when it is no string."""
-    raw = fields.get(PREVIOUS)
-    value = msgspec.json.decode(raw) if raw is not None else None
+    value = field(fields, PREVIOUS)
     if value is None or isinstance(value, str):
         return value
     message = f"`{PREVIOUS}` must be a string"

@@ -55,7 +55,7 @@ def read_page(body: bytes) -> tuple[list[str], str]:
     """
     try:
         answer = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise DiscoveryError("the answer is not JSON") from None
     if isinstance(answer, list):
         return _names(answer), ""

@@ -162,7 +162,7 @@ def _error_of(body: bytes, decode_error: DecodeError) -> tuple[UpstreamError, bo
     """Read the error object; any other body is its own message, and the flag says so."""
     try:
         decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return UpstreamError(message=body[:_LONGEST_MESSAGE].decode("utf-8", "replace")), False
     if isinstance(decoded, list) and decoded:  # Gemini streams wrap the error in a list
         decoded = decoded[0]

@@ -36,7 +36,7 @@ FOREIGN_SIGNATURE = "skip_thought_signature_validator"
 # Function calls need not have ids at Gemini. An id that begins like this is ours: other dialects
 # match results by it, and Gemini never sees it.
 MADE_ID = "call_gm_"
-_SIGNED_ID = re.compile(r"call_[A-Za-z0-9_-]{16,}\.(.+)")
+_SIGNED_ID = re.compile(r"call_[A-Za-z0-9_-]{16,}\.(?:hg-)?(.+)")
 _UNFIT = re.compile(r"[^A-Za-z0-9]")
 _KEPT_OF_REPLY_ID = 24  # OpenAI refuses ids of more than 40 characters
 
@@ -223,7 +223,7 @@ def is_json_object(arguments: str) -> bool:
 def _json_object(data: str) -> Json | None:
     try:
         value = msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

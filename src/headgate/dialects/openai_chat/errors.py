@@ -255,7 +255,7 @@ def inspect_first(frame: Frame) -> Failure | None:
         return bad_reply(EMPTY)
     try:
         seen = glance(data)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _strange(data, "stream")
     if frame.event == "error" or not seen.choices:
         failure = _reported(data)
@@ -274,7 +274,7 @@ def inspect_reply(body: bytes) -> Failure | None:
     """Tell whether a whole body is no answer: an error inside a 200, HTML, or nothing at all."""
     try:
         seen = glance(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _strange(body, "body")
     if (seen.has_error or not seen.choices) and (failure := _reported(body)) is not None:
         return failure

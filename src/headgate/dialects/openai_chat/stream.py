@@ -87,7 +87,7 @@ class ChatStreamDecoder:
             return self._end_well()
         try:
             chunk = decode_chunk(frame.data)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self._fail(bad_reply("the upstream's stream holds a frame that is no chunk"))
         if frame.event == "error" or not chunk.choices or bytes(chunk.error) != _NULL:
             failure = _failure_in(frame)

@@ -195,7 +195,7 @@ def usage_in(body: bytes) -> Usage | None:
             usage = _read_plain(holder.usage) or decode_usage(_object_of.decode(holder.usage))
             if usage is not None:
                 return usage
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return None
 

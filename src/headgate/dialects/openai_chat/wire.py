@@ -261,7 +261,7 @@ def decode_object(data: bytes | Raw) -> Json | None:
     """Decode a JSON object; None if it is something else."""
     try:
         return _object.decode(data)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
