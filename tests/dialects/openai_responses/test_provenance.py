@@ -4,11 +4,13 @@ import json
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.dialects.openai_responses.provenance import (
     Seal,
+    SealKind,
     is_replayable,
     opened,
     own_item,
@@ -104,11 +106,12 @@ def test_an_input_without_envelopes_keeps_its_bytes() -> None:
     assert unsealed(sent) is sent
 
 
-def test_other_vendors_proofs_never_reach_an_upstream_of_this_dialect() -> None:
+@pytest.mark.parametrize("kind", ["thinking", "redacted", "text", "image", "call"])
+def test_other_vendors_proofs_never_reach_an_upstream_of_this_dialect(kind: SealKind) -> None:
     theirs = {
         "type": "reasoning",
         "summary": [{"type": "summary_text", "text": "Hm."}],
-        "encrypted_content": sealed("thinking", Signature("anthropic", "EqQB")),
+        "encrypted_content": sealed(kind, Signature("anthropic", "EqQB")),
     }
     user = b'{ "role":"user" , "content":"hello" }'
     sent = msgspec.Raw(b"[%b, %b]" % (user, json.dumps(theirs).encode()))

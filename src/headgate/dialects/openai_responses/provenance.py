@@ -158,9 +158,10 @@ def unsealed(sent: msgspec.Raw) -> msgspec.Raw:
 
 def _unsealed_item(item: msgspec.Raw) -> msgspec.Raw | None:
     fields = parsed_object(item) if _MARK in bytes(item) else None
-    if fields is None or opened(fields.get("encrypted_content")) is None:
+    seal = opened(fields.get("encrypted_content")) if fields is not None else None
+    if fields is None or seal is None:
         return item
-    thinking = read_reasoning(fields)
+    thinking = read_reasoning(fields) if seal.is_thinking else None
     if thinking is None or thinking.signature is None or thinking.signature.origin != NAME:
         return None
     return msgspec.Raw(msgspec.json.encode(own_item(thinking)))
