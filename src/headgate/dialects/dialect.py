@@ -22,8 +22,6 @@ from headgate.ir.usage import Usage
 CUSTOM_TOOLS = "custom_tools"
 # They pass the proofs of the vendors behind them through, as OpenRouter does.
 REASONING_DETAILS = "reasoning_details"
-# They refuse ids of calls that are longer than OpenAI's own, which are 40 characters at most.
-SHORT_IDS = "short_ids"
 
 Fields = dict[str, msgspec.Raw]  # a JSON object, top level decoded, values as they were sent
 

@@ -5,7 +5,7 @@ Facts: `providers.md` 1 (the big table), 4 and 10 (uni-api engines -> rows); `un
 
 from __future__ import annotations
 
-from headgate.dialects.dialect import CUSTOM_TOOLS, REASONING_DETAILS, SHORT_IDS
+from headgate.dialects.dialect import CUSTOM_TOOLS, REASONING_DETAILS
 from headgate.providers import roots
 from headgate.providers.provider import Auth, Operation, Provider
 from headgate.providers.quirks import databricks_thinking, without_penalties
@@ -66,7 +66,7 @@ _ROWS = (
         chat_dialects=("openai_chat", "openai_responses"),
         paths=_OPENAI_PATHS | _RESPONSES_PATHS | _REALTIME_PATHS | _OBJECT_PATHS,
         forms=_RESPONSES_FORMS,
-        traits=frozenset({CUSTOM_TOOLS, SHORT_IDS}),
+        traits=frozenset({CUSTOM_TOOLS}),
         docs="https://platform.openai.com/docs/api-reference",
     ),
     Provider(
@@ -170,7 +170,6 @@ _ROWS = (
             if operation is not Operation.IMAGE_VARIATIONS  # which Azure never had
         },
         root=roots.azure,
-        traits=frozenset({SHORT_IDS}),
         docs="https://learn.microsoft.com/en-us/azure/ai-services/openai/reference",
     ),
     Provider(
@@ -186,7 +185,7 @@ _ROWS = (
         chat_dialects=("openai_chat", "openai_responses"),
         paths=_OPENAI_PATHS | _RESPONSES_PATHS | _REALTIME_PATHS | _OBJECT_PATHS,
         forms=_RESPONSES_FORMS,
-        traits=frozenset({CUSTOM_TOOLS, SHORT_IDS}),
+        traits=frozenset({CUSTOM_TOOLS}),
         docs="https://learn.microsoft.com/en-us/azure/ai-services/openai/api-version-lifecycle",
     ),
     Provider(

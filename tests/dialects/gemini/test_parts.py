@@ -166,6 +166,7 @@ def test_an_id_comes_back_without_the_signature_that_openai_callers_saw() -> Non
     assert encode_id("abc") == {"id": "abc"}
     assert encode_id("call_abc") == {"id": "call_abc"}
     assert encode_id("call_c2lnbmF0dXJlc2ln.abc") == {"id": "abc"}
+    assert encode_id("call_c2lnbmF0dXJlc2ln.hg-abc") == {"id": "abc"}
     assert encode_id("call_c2lnbmF0dXJlc2ln." + made_id("r", 1)) == {}
     assert encode_id("") == {}
 

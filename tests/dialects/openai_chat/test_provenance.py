@@ -106,10 +106,12 @@ def test_ids_of_a_passing_body_lose_their_signature_and_nothing_else() -> None:
     ).encode()
     sent = (
         b'[{"tool_calls": [{"id": "%b"}, {"id":"call_short"}], "content": "\\"id\\":\\"%b\\""},'
-        b' {"tool_call_id":"%b"}]'
+        b' {"tool_call_id":"%b"}, {"tool_call_id": "%b"}]'
     )
-    expected = sent % (b"c-1", shown, b"c-1")
-    assert bytes(with_unsigned_ids(msgspec.Raw(sent % (shown, shown, shown)))) == expected
+    another_gateways = b"call_" + b"QUFB" * 20 + b".x"
+    given = msgspec.Raw(sent % (shown, shown, shown, another_gateways))
+    expected = sent % (b"c-1", shown, b"c-1", another_gateways)
+    assert bytes(with_unsigned_ids(given)) == expected
 
 
 @pytest.mark.parametrize(

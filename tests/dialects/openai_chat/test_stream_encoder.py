@@ -153,7 +153,7 @@ def test_a_gemini_signature_is_in_the_calls_id() -> None:
     signed = ToolCall(call_id="x", name="f", signature=Signature("gemini", "s" * 20))
     (delta,) = deltas(PartStarted(0, signed))
     assert delta["tool_calls"][0]["id"].startswith("call_")
-    assert delta["tool_calls"][0]["id"].endswith(".x")
+    assert delta["tool_calls"][0]["id"].endswith(".hg-x")
 
 
 def test_a_signed_thought_is_told_whole_at_its_end() -> None:

@@ -3,7 +3,8 @@
 - Thinking goes as `reasoning_content`; what is signed or encrypted also as `reasoning_details`, in
   OpenRouter's form, so that a client can give it back (openrouter.ai/docs: reasoning tokens).
 - Gemini's signature on a tool call travels inside the call's id, as in uni-api:
-  `call_<base64url(signature)>.<suffix>` (`uni-api.md` 4.5).
+  `call_<base64url(signature)>.<suffix>` (`uni-api.md` 4.5). Our suffixes begin with a mark: an id
+  that some other gateway behind us has made must go back to it as it came.
 """
 
 from __future__ import annotations
@@ -127,7 +128,8 @@ def reasoning_fields(parts: Sequence[Thinking]) -> Json:
 
 # ------------------------------------------------------------------- signed call ids
 
-_SIGNED_ID = re.compile(r"call_([A-Za-z0-9_-]{16,})\.(.+)", re.DOTALL)
+_MARK = "hg-"
+_SIGNED_ID = re.compile(rf"call_([A-Za-z0-9_-]{{16,}})\.(?:{_MARK})?(.+)", re.DOTALL)
 
 
 def signed_call_id(call: ToolCall) -> str:
@@ -136,7 +138,7 @@ def signed_call_id(call: ToolCall) -> str:
     if call.signature is None or call.signature.origin != "gemini" or signature_in(call_id):
         return call_id
     packed = base64.urlsafe_b64encode(call.signature.value.encode()).rstrip(b"=").decode()
-    return f"call_{packed}.{call_id}"
+    return f"call_{packed}.{_MARK}{call_id}"
 
 
 def signature_in(call_id: str) -> Signature | None:
@@ -154,18 +156,17 @@ def signature_in(call_id: str) -> Signature | None:
 
 def unsigned_call_id(call_id: str) -> str:
     """Take the signature out of an id: OpenAI refuses ids of more than 40 characters."""
-    if signature_in(call_id) is None:
-        return call_id
-    return call_id.partition(".")[2]
+    found = _SIGNED_ID.fullmatch(call_id)
+    return call_id if found is None or signature_in(call_id) is None else found[2]
 
 
-_SENT_ID = re.compile(rb'("(?:id|tool_call_id)"\s*:\s*")(call_[A-Za-z0-9_-]{16,}\.[^"\\]+)"')
+_SENT_ID = re.compile(rb'("(?:id|tool_call_id)"\s*:\s*")(call_[A-Za-z0-9_-]{16,}\.hg-[^"\\]+)"')
 
 
 def with_unsigned_ids(messages: msgspec.Raw) -> msgspec.Raw:
-    """Take the signatures out of the ids in a caller's messages; every other byte stays."""
+    """Take the signatures out of ids that we have made; every other byte stays."""
     sent = bytes(messages)
-    if b'"call_' not in sent:
+    if b".hg-" not in sent:
         return messages
     return msgspec.Raw(_SENT_ID.sub(_unsigned, sent))
 

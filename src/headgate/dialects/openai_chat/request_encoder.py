@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from headgate.dialects.dialect import REASONING_DETAILS, SHORT_IDS, Fields, Target
+from headgate.dialects.dialect import REASONING_DETAILS, Fields, Target
 from headgate.dialects.openai_chat.media import audio_format, is_video, url_of_source
 from headgate.dialects.openai_chat.places import restore
 from headgate.dialects.openai_chat.provenance import (
@@ -403,11 +403,11 @@ _TRUE = msgspec.Raw(b"true")
 def patch_request(fields: Fields, target: Target) -> Fields:
     """Set the model, and ask for usage in a stream; every other byte stays as it was sent.
 
-    But ids that we have made too long for the upstream, by a signature of Gemini's, are shortened.
+    But the ids in which we have put a signature of Gemini's are shortened: OpenAI refuses them.
     """
     patched = dict(fields)
     patched["model"] = msgspec.Raw(msgspec.json.encode(target.model))
-    if SHORT_IDS in target.traits and "messages" in fields:
+    if "messages" in fields:
         patched["messages"] = with_unsigned_ids(fields["messages"])
     if target.stream:
         patched["stream_options"] = _with_usage(fields.get("stream_options"))
