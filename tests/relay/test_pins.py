@@ -59,3 +59,33 @@ def test_collection_lists_a_keys_own_objects_the_newest_first() -> None:
     assert pins.listed("key", "threads", 1.0) == []
     assert pins.home("key", 1.0) == Pin("b", "k1")
     assert pins.home("nobody", 1.0) is None
+
+
+def test_what_one_key_was_given_never_becomes_anothers() -> None:
+    pins = Pins()
+    attempt = Attempt(offer=OTHER, credential=credential("k1"))
+    pins.remember("key", "file-1", attempt, 0.0, "files")
+    pins.remember("other", "file-1", attempt, 0.0, "files")
+    assert pins.find("other", "file-1", 1.0) is None
+    assert pins.listed("other", "files", 1.0) == []
+    assert pins.is_anothers("other", "file-1", 1.0)
+    assert not pins.is_anothers("key", "file-1", 1.0)
+    assert not pins.is_anothers("other", "file-2", 1.0)
+
+
+def test_two_accounts_may_give_out_the_same_id() -> None:
+    pins = Pins()
+    pins.remember("key", "file-1", Attempt(offer=MANY, credential=credential("k1")), 0.0)
+    pins.remember("other", "file-1", Attempt(offer=MANY, credential=credential("k2")), 0.0)
+    assert pins.find("other", "file-1", 1.0) == Pin("a", "k2")
+    assert not pins.is_anothers("key", "file-1", 1.0)
+
+
+def test_what_is_deleted_may_be_given_out_again() -> None:
+    pins = Pins()
+    attempt = Attempt(offer=OTHER, credential=credential("k1"))
+    pins.remember("key", "file-1", attempt, 0.0)
+    assert not pins.forget("other", "file-1")
+    pins.forget("key", "file-1")
+    pins.remember("other", "file-1", attempt, 0.0)
+    assert pins.find("other", "file-1", 1.0) == Pin("b", "k1")

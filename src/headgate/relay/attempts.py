@@ -80,7 +80,7 @@ class Attempts:
                     attempt, _within(timeouts, deadline_s - now_s), clock.wall_s()
                 )
             except RelayError as error:
-                last = _without_secret(error.failure, attempt.credential.secret)
+                last = without_secret(error.failure, attempt.credential.secret)
                 self._failed(attempt, last, now_s)
                 continue
             answer.answered_s = clock.monotonic_s()
@@ -92,7 +92,7 @@ class Attempts:
         stages.health.succeeded(attempt.offer, attempt.credential)
         stages.credentials.note(attempt.offer.channel, attempt.credential, success=True)
         if self._session is not None:
-            stages.stores.sessions.note(self._session, attempt, now_s)
+            stages.stores.sessions.note(self._session, attempt, now_s, self._plan.seat)
         self._record(attempt, 200, "", now_s - began_s)
 
     def _failed(self, attempt: Attempt, failure: Failure, began_s: float) -> None:
@@ -152,7 +152,7 @@ class Attempts:
         )
 
 
-def _without_secret(failure: Failure, secret: str) -> Failure:
+def without_secret(failure: Failure, secret: str) -> Failure:
     """Take the credential out of what the upstream said: some repeat it, whatever it looks like."""
     body = failure.upstream_body
     return msgspec.structs.replace(

@@ -1,7 +1,8 @@
 """Which channel and credential own what a vendor keeps for a caller: responses, files, batches.
 
 An id means something only at the account that gave it out, and only to the key that it was given
-to; so both are remembered, and nobody else's id leads anywhere.
+to; so both are remembered, and nobody else's id leads anywhere. What one key was given first stays
+its own, in whichever answer to another it may turn up: callers can have an upstream repeat an id.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Pins:
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self._kept: Bounded[tuple[str, str], Pin] = Bounded(most_bytes, _LIFETIME_S)
         self._listed: Bounded[tuple[str, str], dict[str, None]] = Bounded(most_bytes, _LIFETIME_S)
+        # Ids to their keys, by account: two accounts may give out the same one.
+        self._claims: Bounded[str, dict[str, str]] = Bounded(most_bytes, _LIFETIME_S)
 
     def remember(
         self, owner: str, object_id: str, attempt: Attempt, now_s: float, collection: str = ""
@@ -43,6 +46,8 @@ class Pins:
 
         With a collection (`files`, `batches`) it is listed there.
         """
+        if not self._claim(owner, object_id, attempt, now_s):
+            return
         pin = Pin(attempt.offer.channel.name, attempt.credential.label)
         self._kept.put((owner, object_id), pin, len(object_id), now_s)
         if collection:
@@ -67,9 +72,28 @@ class Pins:
         """Tell where a key's object lives; None for what is not its own."""
         return self._kept.find((owner, object_id), now_s)
 
+    def is_anothers(self, owner: str, object_id: str, now_s: float) -> bool:
+        """Whether an id is known, and not as this key's."""
+        claims = self._claims.find(object_id, now_s)
+        return claims is not None and owner not in claims.values()
+
     def forget(self, owner: str, object_id: str) -> bool:
         """Strike out an object that was deleted."""
-        return self._kept.forget((owner, object_id))
+        if not self._kept.forget((owner, object_id)):
+            return False
+        self._claims.forget(object_id)
+        return True
+
+    def _claim(self, owner: str, object_id: str, attempt: Attempt, now_s: float) -> bool:
+        """Note whose an id is; False if it is another key's already."""
+        credential, channel = attempt.credential, attempt.offer.channel
+        account = credential.label if credential.secret else channel.name
+        claims = self._claims.find(object_id, now_s) or {}
+        if claims.setdefault(account, owner) != owner:
+            return False
+        size_bytes = len(object_id) + sum(map(len, claims)) + _ENTRY_BYTES
+        self._claims.put(object_id, claims, size_bytes, now_s)
+        return True
 
 
 def pinned_plan(outline: Outline, pin: Pin) -> Plan:
