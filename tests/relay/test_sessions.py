@@ -82,6 +82,13 @@ def test_request_that_says_nothing_has_no_session() -> None:
     assert name_of({"x-request-id": "1"}, metadata={"tag": "x"}) is None
 
 
+def test_connection_is_a_session_unless_its_requests_name_one() -> None:
+    found = session_of(call(connection="ws-1"), "key1")
+    assert found == Session("key1", "gpt", "ws-1")
+    found = session_of(call(connection="ws-1", headers=[(b"session-id", b"s-1")]), "key1")
+    assert found == Session("key1", "gpt", "s-1")
+
+
 @pytest.mark.parametrize("operation", [Operation.COUNT_TOKENS, Operation.COMPACT])
 def test_all_that_reads_a_conversation_is_part_of_its_session(operation: Operation) -> None:
     assert name_of({"session-id": "s-1"}, operation) == "s-1"

@@ -14,6 +14,7 @@ import asyncio
 import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.ids import new_id
 from headgate.dialects.bridge import DIALECTS
 from headgate.dialects.dialect import Fields, ReplyContext
 from headgate.edge.caller_key import caller_key
@@ -90,6 +91,7 @@ class _Connection:
         self._ends = Ends(socket, bounds, self._quiet)
         self._expired = _expired(bounds.session_s)
         self._turns = Turns()
+        self._name = new_id("ws-")
         self._asked = 0
 
     async def run(self) -> None:
@@ -215,6 +217,7 @@ class _Connection:
             headers=self._headers,
             received_s=self._stages.clock.monotonic_s(),
             client_ip=self._request.client_ip,
+            connection=self._name,
             stream=True,
             include_usage=True,
         )

@@ -77,12 +77,13 @@ class Sessions:
         """Tell where a session was served last."""
         return self._kept.find(session, now_s)
 
-    def note(self, session: Session, attempt: Attempt, now_s: float) -> None:
-        """Note who has answered a session."""
+    def note(
+        self, session: Session, attempt: Attempt, now_s: float, known: Seat | None = None
+    ) -> None:
+        """Note who has answered a session, whose seat was `known` when the request was planned."""
         offer, label = attempt.offer, attempt.credential.label
-        known = self._kept.find(session, now_s)
         if known is not None and known.is_at(offer) and known.credential == label:
-            return
+            return  # asking for it has kept it young
         turn = crc32(session.name.encode("utf-8", "surrogatepass"))
         seat = Seat(offer.channel.name, offer.model, label, turn)
         self._kept.put(session, seat, len(session.name), now_s)
@@ -92,7 +93,7 @@ def session_of(call: Call, owner: str) -> Session | None:
     """Tell which session of a key a request belongs to; None: it says nothing of one."""
     if call.operation not in _CACHED:
         return None
-    name = _in_headers(call) or _in_body(call)
+    name = _in_headers(call) or _in_body(call) or call.connection
     if not name or len(name) > _LONGEST_NAME:
         return None
     return Session(owner, call.model, name)
@@ -100,10 +101,11 @@ def session_of(call: Call, owner: str) -> Session | None:
 
 def _in_headers(call: Call) -> str:
     found = {name: value for name, value in call.headers if name in _IS_HEADER}
-    if not found:
-        return ""
-    value = next((found[name] for name in _HEADERS if found.get(name)), b"")
-    return value.decode("latin-1")
+    if found:
+        for name in _HEADERS:
+            if found.get(name):
+                return found[name].decode("latin-1")
+    return ""
 
 
 def _in_body(call: Call) -> str:
