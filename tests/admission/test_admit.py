@@ -95,3 +95,23 @@ async def test_prompt_longer_than_the_keys_limit_is_refused_and_not_counted() ->
     too_long = asked.admit("sk-1", "gpt", of, 0.0, lambda: 11)
     assert await refusal(too_long) is FailureKind.REQUEST_TOO_LARGE
     assert (await asked.admit("sk-1", "gpt", of, 0.0, lambda: 10)).allowance is not None
+
+
+async def test_visits_have_a_limit_of_their_own() -> None:
+    asked, of = gate(), facts(LIMITED)
+    for _ in range(2):
+        assert await asked.visit("sk-1", "objects", of, 0.0) is LIMITED
+    assert await refusal(asked.visit("sk-1", "objects", of, 0.0)) is FailureKind.RATE_LIMITED
+    assert (await asked.admit("sk-1", "gpt", of, 0.0, unmeasured)).key is LIMITED
+    assert await refusal(asked.visit("sk-2", "objects", of, 0.0)) is FailureKind.UNAUTHENTICATED
+
+
+async def test_glance_tells_strangers_and_counts_nothing() -> None:
+    asked, of = gate(), facts(LIMITED)
+    for _ in range(3):
+        asked.glance("sk-1", of)
+    for secret in (None, "", "sk-2"):
+        with pytest.raises(RelayError) as caught:
+            asked.glance(secret, of)
+        assert caught.value.failure.kind is FailureKind.UNAUTHENTICATED
+    await asked.admit("sk-1", "gpt", of, 0.0, unmeasured)

@@ -108,3 +108,85 @@ async def test_answer_that_breaks_off_is_seen_to() -> None:
 async def test_nobody_without_a_key() -> None:
     async with serving(*object_routes(joined(), ("/v1",))) as place:
         assert (await place.ask(request("GET", "/v1/files"))).status == 401
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/v1/batches/file-abc123/..%2Ffile-victim1/content",
+        "/v1/batches/file-abc123%2F..%2Ffile-victim1",
+        "/v1/batches/file%2Dabc123",
+    ],
+)
+async def test_path_with_escapes_names_nothing(target: str) -> None:
+    pool = FakePool(FakeResponse(FILE))
+    _, answer = await asked(stages(pool, KEY), ("POST", "/v1/batches", b"{}"), ("GET", target))
+    assert answer.status == 404
+    assert len(pool.asked) == 1
+
+
+async def test_callers_key_in_the_query_stays_here() -> None:
+    pool = FakePool(FakeResponse(FILE))
+    await asked(
+        stages(pool, KEY), ("POST", "/v1/batches?key=sk-1&api-key=sk-1&%6bey=sk-1&x=1", b"{}")
+    )
+    assert pool.asked[0].target == "/a/v1/batches?x=1"
+
+
+async def test_collection_cannot_be_deleted() -> None:
+    (answer,) = await asked(joined(), ("DELETE", "/v1/files"))
+    assert answer.status == 405
+
+
+async def test_content_that_calls_itself_json_makes_nothing_the_callers() -> None:
+    *_, answer = await asked(
+        joined(FakeResponse(FILE), FakeResponse(b'{"id":"file-victim1"}')),
+        ("POST", "/v1/batches", b"{}"),
+        ("GET", "/v1/batches/file-abc123/content"),
+        ("GET", "/v1/batches/file-victim1/content"),
+    )
+    assert answer.status == 404
+
+
+async def test_event_that_comes_in_pieces_tells_its_ids() -> None:
+    events = FakeResponse(b'data: {"id":"run_', b'abc123"}\n\n', content_type=b"text/event-stream")
+    _, _, run = await asked(
+        joined(FakeResponse(b'{"id":"thread_1"}'), events, FakeResponse(b"{}")),
+        ("POST", "/v1/threads", b"{}"),
+        ("POST", "/v1/threads/thread_1/runs", b"{}"),
+        ("POST", "/v1/threads/thread_1/messages", b'{"run_id":"run_abc123"}'),
+    )
+    assert run.status == 200
+
+
+async def test_failing_list_says_why() -> None:
+    *_, page = await asked(
+        joined(FakeResponse(FILE), refused(400, "not now")),
+        ("POST", "/v1/batches", b"{}"),
+        ("GET", "/v1/batches"),
+    )
+    assert page.status == 400
+    assert b"not now" in page.body
+
+
+@pytest.mark.parametrize("limit", ["9" * 5000, "0", "%D9%A3", "-1", "x"])
+async def test_strange_limit_breaks_nothing(limit: str) -> None:
+    (page,) = await asked(joined(), ("GET", f"/v1/files?limit={limit}"))
+    assert page.status == 200
+
+
+async def test_head_of_a_list_and_of_a_kept_response_is_that_of_a_get() -> None:
+    kept = joined()
+    fields = {"input": msgspec.Raw(b'"hi"')}
+    kept.stores.conversations.remember("key1", fields, RESPONSE, kept.clock.monotonic_s())
+    async with serving(*object_routes(kept, ("/v1",))) as place:
+        for path in ("/v1/files", "/v1/responses/resp_1"):
+            caller = await place.call()
+            await caller.send(request("HEAD", path, b"", BEARER))
+            assert (await caller.answer(to_head=True)).status == 200
+
+
+@pytest.mark.parametrize("model", [b"5", b'""', b"{}"])
+async def test_model_is_a_name(model: bytes) -> None:
+    (answer,) = await asked(joined(), ("POST", "/v1/assistants", b'{"model":%b}' % model))
+    assert answer.status == 400

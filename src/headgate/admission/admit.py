@@ -44,6 +44,25 @@ class Gate:
         await check_global(facts, self._counters, now_s)
         return key
 
+    async def visit(self, secret: str | None, scope: str, facts: Snapshot, now_s: float) -> Key:
+        """Let a request in that is for no model; `scope` stands for one where limits are named.
+
+        Errors: RelayError UNAUTHENTICATED, RATE_LIMITED.
+        """
+        key = await self.authenticate(secret, facts, now_s)
+        if key.limits is not None:
+            limit = key.limits.limit_for(scope)
+            await check_key(key, scope, limit, self._counters, now_s)
+        return key
+
+    def glance(self, secret: str | None, facts: Snapshot) -> None:
+        """Refuse who certainly has no key, before anything of the request is read or counted.
+
+        Errors: RelayError UNAUTHENTICATED.
+        """
+        if not secret or self._keys.is_unknown(secret, facts):
+            raise unauthenticated(secret)
+
     async def admit(
         self,
         secret: str | None,

@@ -17,6 +17,9 @@ class KeyDirectory(Protocol):
     async def find(self, secret: str, facts: Snapshot) -> Key | None:
         """Find a key by the text that the caller sent."""
 
+    def is_unknown(self, secret: str, facts: Snapshot) -> bool:
+        """Whether it is certain, without waiting for anything, that there is no such key."""
+
 
 class SnapshotKeys:
     """Keys of the configuration file."""
@@ -24,6 +27,10 @@ class SnapshotKeys:
     async def find(self, secret: str, facts: Snapshot) -> Key | None:
         """Look the key up in the snapshot."""
         return facts.keys.get(secret)
+
+    def is_unknown(self, secret: str, facts: Snapshot) -> bool:
+        """Look the key up in the snapshot, which has them all."""
+        return secret not in facts.keys
 
 
 def unauthenticated(secret: str | None) -> RelayError:

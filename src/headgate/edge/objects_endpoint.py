@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.dialects.framing.sse import SseDecoder
 from headgate.edge.caller_key import caller_key
 from headgate.edge.json_body import decode_fields
 from headgate.edge.request import Request
@@ -16,9 +17,10 @@ from headgate.edge.responder import Responder
 from headgate.edge.routes import Route
 from headgate.edge.spelling import failure_answer
 from headgate.providers.provider import Operation
-from headgate.relay.call import Call
+from headgate.relay.call import Call, text_field
 from headgate.relay.form import FormBody
-from headgate.relay.objects import ObjectAnswer, ObjectCall, Objects
+from headgate.relay.object_visit import Visit, visiting
+from headgate.relay.objects import ObjectCall, Objects
 from headgate.relay.stages import Stages
 from headgate.snapshot.facts import Key
 
@@ -33,7 +35,10 @@ _RESPONSES = "responses"
 _MOST_REPLY_BYTES = 64 * 1024 * 1024
 _JSON = (b"content-type", b"application/json")
 _KEPT_HEADERS = (b"content-type", b"content-disposition", b"openai-version")
-_OWN_PARAMETERS = frozenset({"key"})  # of the query: ours, and a secret
+_OWN_PARAMETERS = frozenset({"key", "api-key"})  # of the query: ours, and a secret
+_READING = frozenset({"GET", "HEAD"})
+_NULL = msgspec.Raw(b"null")
+_MOST_ENTRY_BYTES = 1024 * 1024
 _MOST_LISTED = 100
 _DEFAULT_LISTED = 20
 _AT_ONCE = 8
@@ -68,23 +73,24 @@ class ObjectsEndpoint:
     async def __call__(self, request: Request, responder: Responder) -> None:
         """Answer one request."""
         try:
-            stages = self._stages
-            now_s = stages.clock.monotonic_s()
-            key = await stages.gate.authenticate(caller_key(request), stages.facts(), now_s)
             asked = _asked(request)
-            stored = self._stored(asked, key)
-            if stored is not None:
-                responder.answer(200, [_JSON], stored)
-                return
-            objects = Objects(key, stages)
-            if _is_listing(asked):
-                responder.answer(200, [_JSON], await _listing(asked, objects))
-                return
-            answer = await objects.ask(asked)
+            async with visiting(caller_key(request), asked, self._stages) as visit:
+                await self._answer(asked, visit, responder)
         except RelayError as error:
+            if responder.started:
+                responder.abort()
+                return
             responder.answer(*failure_answer(error.failure, request.request_id, _DIALECT))
-            return
-        await _passed_on(asked, answer, objects, responder)
+
+    async def _answer(self, asked: ObjectCall, visit: Visit, responder: Responder) -> None:
+        whole = self._stored(asked, visit.key)
+        if whole is None and _is_listing(asked):
+            whole = await _listing(asked, visit.objects)
+        if whole is None:
+            await _passed_on(asked, visit, responder)
+        else:
+            responder.answer(200, [_JSON], whole)
+        visit.outcome = "done"
 
     def _stored(self, asked: ObjectCall, key: Key) -> bytes | None:
         """Answer about a response that this gateway keeps itself; None if it keeps none."""
@@ -94,7 +100,7 @@ class ObjectsEndpoint:
         found = kept.find(key.key_id, asked.object_id, now_s)
         if found is None:
             return None
-        match asked.method, asked.segments[2:]:
+        match asked.method.replace("HEAD", "GET"), asked.segments[2:]:
             case "GET", []:
                 return found.response
             case "DELETE", []:
@@ -115,39 +121,48 @@ class ObjectsEndpoint:
 
 def _asked(request: Request) -> ObjectCall:
     """Read a request. Errors: RelayError."""
-    path = "/" + request.path.lstrip("/").removeprefix("openai/").removeprefix("v1/")
+    path = "/" + request.path.strip("/").removeprefix("openai/").removeprefix("v1/")
+    if "%" in path:  # no id holds such a thing, and upstreams might read `%2F..%2F` as folders
+        raise RelayError(Failure(kind=FailureKind.NOT_FOUND, message=f"No such object: {path}"))
     query = [pair for pair in parse_qsl(request.query) if pair[0] not in _OWN_PARAMETERS]
     body: bytes | FormBody = request.body
+    form, fields = None, dict[str, msgspec.Raw]()
     if request.upload is not None:
-        body = FormBody(request.upload.form(), {})
+        form = request.upload.form()
+        body = FormBody(form, {})
     elif request.body:
-        decode_fields(request.body)  # what is no JSON object is refused here, with the place
+        fields = decode_fields(request.body)
     call = Call(
         request_id=request.request_id,
         operation=Operation.OBJECTS,
         dialect=_DIALECT,
         path="/v1" + path,
-        model="",
-        fields={},
+        model=text_field(fields, "model") if fields.get("model", _NULL) != _NULL else "",
+        fields=fields,
         body=request.body,
         headers=request.headers,
         received_s=request.received_s,
         client_ip=request.client_ip,
+        form=form,
     )
-    return ObjectCall(
+    asked = ObjectCall(
         call=call, method=request.method, path=path, query=urlencode(query), body=body
     )
+    if request.method == "DELETE" and not asked.object_id:
+        message = "Only single objects can be deleted."
+        raise RelayError(Failure(kind=FailureKind.METHOD_NOT_ALLOWED, message=message))
+    return asked
 
 
 def _is_listing(asked: ObjectCall) -> bool:
-    return asked.method == "GET" and not asked.object_id
+    return asked.method in _READING and not asked.object_id
 
 
 async def _listing(asked: ObjectCall, objects: Objects) -> bytes:
     """List the key's own objects: each is asked for by itself, because an account has others."""
     query = dict(parse_qsl(asked.query))
     wanted = query.get("limit", "")
-    limit = min(int(wanted), _MOST_LISTED) if wanted.isdecimal() else _DEFAULT_LISTED
+    limit = min(int(wanted[:9]), _MOST_LISTED) if wanted.isdecimal() else _DEFAULT_LISTED
     known = objects.listed(asked.segments[0])
     if query.get("order") == "asc":
         known.reverse()
@@ -157,7 +172,8 @@ async def _listing(asked: ObjectCall, objects: Objects) -> bytes:
     gauge = asyncio.Semaphore(_AT_ONCE)
 
     async def one(object_id: str) -> bytes | None:
-        single = msgspec.structs.replace(asked, path=f"{asked.path}/{object_id}", query="")
+        path = f"{asked.path}/{object_id}"
+        single = msgspec.structs.replace(asked, method="GET", path=path, query="")
         async with gauge:
             try:
                 answer = await objects.ask(single)
@@ -165,10 +181,13 @@ async def _listing(asked: ObjectCall, objects: Objects) -> bytes:
                 if error.failure.http_status == 404:
                     return None  # deleted, or run out
                 raise
-            return await answer.response.read_all(_MOST_REPLY_BYTES)
+            return await answer.response.read_all(_MOST_ENTRY_BYTES)
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(object_id)) for object_id in page]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(object_id)) for object_id in page]
+    except* RelayError as failed:
+        raise _first_of(failed) from None
     shown = [msgspec.Raw(body) for task in tasks if (body := task.result()) is not None]
     listed = {
         "object": "list",
@@ -180,32 +199,32 @@ async def _listing(asked: ObjectCall, objects: Objects) -> bytes:
     return msgspec.json.encode(listed)
 
 
-async def _passed_on(
-    asked: ObjectCall, answer: ObjectAnswer, objects: Objects, responder: Responder
-) -> None:
-    """Pass an answer on as it comes, and note the ids in it."""
+def _first_of(failed: ExceptionGroup[RelayError]) -> RelayError:
+    first = failed.exceptions[0]
+    return first if isinstance(first, RelayError) else _first_of(first)
+
+
+async def _passed_on(asked: ObjectCall, visit: Visit, responder: Responder) -> None:
+    """Pass an answer on as it comes, and note the ids in it. Errors: RelayError."""
+    objects = visit.objects
+    answer = await objects.ask(asked)
+    visit.attempt = answer.attempt
     response = answer.response
-    headers = [(name, value) for name in _KEPT_HEADERS if (value := response.header(name))]
-    kind = response.header(b"content-type") or b""
     try:
+        headers = [(name, value) for name in _KEPT_HEADERS if (value := response.header(name))]
+        kind = (response.header(b"content-type") or b"").lower()
         if kind.startswith(b"application/json"):
             body = await response.read_all(_MOST_REPLY_BYTES)
             objects.note(asked, answer.attempt, body)
             responder.answer(response.status, headers, body)
             return
+        events = SseDecoder(_MOST_REPLY_BYTES) if kind.startswith(b"text/event-stream") else None
         responder.start(response.status, headers, None)
         while data := await response.read():
-            if kind.startswith(b"text/event-stream"):
-                objects.note(asked, answer.attempt, data)
+            for frame in events.feed(data) if events is not None else ():
+                objects.note(asked, answer.attempt, frame.data)
             responder.send(data)
             await responder.drain()
-    except RelayError as error:
-        if responder.started:
-            responder.abort()
-        else:
-            failure = failure_answer(error.failure, asked.call.request_id, _DIALECT)
-            responder.answer(*failure)
-        return
     except BaseException:
         response.abort()
         raise
