@@ -15,10 +15,10 @@ from headgate.admission.key_directory import SnapshotKeys
 from headgate.base.clock import ManualClock
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.dialects.dialect import ReplyContext
-from headgate.relay.answer import Questioner
 from headgate.relay.attempts import Attempts
 from headgate.relay.call import Call
 from headgate.relay.need import need_of
+from headgate.relay.questioner import Questioner
 from headgate.relay.stages import Stages
 from headgate.relay.upstream_body import Translation
 from headgate.routing.credentials import CredentialPool

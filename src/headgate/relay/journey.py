@@ -15,7 +15,6 @@ from headgate.dialects.bridge import DIALECTS
 from headgate.dialects.dialect import ReplyContext
 from headgate.ir.usage import Usage
 from headgate.providers.provider import Operation
-from headgate.relay.answer import Questioner
 from headgate.relay.attempts import Attempts
 from headgate.relay.call import Call
 from headgate.relay.exchange import Exchange
@@ -24,6 +23,7 @@ from headgate.relay.moderation import check_verdict, moderation_call
 from headgate.relay.need import bounded_prompt, estimated_prompt, need_of
 from headgate.relay.operations import PLAIN
 from headgate.relay.pins import Pin, pinned_plan
+from headgate.relay.questioner import Questioner
 from headgate.relay.remembering import Memory
 from headgate.relay.sessions import Session, session_of
 from headgate.relay.stages import Stages

@@ -18,13 +18,13 @@ import msgspec
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.providers.provider import Operation
-from headgate.relay.answer import headers_for, with_content_type
 from headgate.relay.attempts import without_secret
 from headgate.relay.call import Call
 from headgate.relay.form import FormBody
 from headgate.relay.pins import Pin, pinned_offer
 from headgate.relay.references import is_marked, mentioned, mentioned_plainly, told
 from headgate.relay.stages import Stages
+from headgate.relay.upstream_headers import headers_for, with_content_type
 from headgate.routing.credentials import Chosen
 from headgate.routing.failover import Attempt
 from headgate.routing.plan import leaves

@@ -22,7 +22,7 @@ from headgate.base.money import NanoUsd
 from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.ir.usage import Usage
 from headgate.providers.provider import Operation
-from headgate.relay.answer import Answer, headers_for, shown_model
+from headgate.relay.answer import Answer, shown_model
 from headgate.relay.attempts import Attempts
 from headgate.relay.call import Call
 from headgate.relay.need import estimated_prompt, need_of
@@ -35,6 +35,7 @@ from headgate.relay.realtime_events import (
     with_session_model,
 )
 from headgate.relay.stages import Stages
+from headgate.relay.upstream_headers import headers_for
 from headgate.routing.failover import Attempt
 from headgate.settlement.ledger import Hold
 from headgate.settlement.usage_record import Outcome, UsageRecord, UsageSource
