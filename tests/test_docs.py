@@ -152,7 +152,7 @@ def test_page_about_http_names_every_route_and_header() -> None:
     headers = set(re.findall(r'b"(x-(?:headgate|ratelimit|should)[\w-]+)"', source))
     assert headers
     assert {name for name in headers if f"`{name}`" not in text} == set()
-    app = (ROOT / "src/headgate/app.py").read_text(encoding="utf-8")
+    app = (ROOT / "src/headgate/edge/doors.py").read_text(encoding="utf-8")
     paths = set(re.findall(r'\("(/[a-z/]+)", Operation', app))
     assert paths
     assert {path for path in paths if f"`POST /v1{path}`" not in text} == set()
