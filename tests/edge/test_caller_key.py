@@ -114,3 +114,13 @@ def test_another_key_in_a_subprotocol_is_refused() -> None:
     with pytest.raises(RelayError) as refused:
         caller_key(asking((b"x-api-key", b"sk-1"), offered))
     assert refused.value.failure.code == "ambiguous_credentials"
+
+
+def test_azures_spelling_in_the_query_is_a_key_as_well() -> None:
+    assert caller_key(asking(query="api-version=1&api-key=sk-1")) == "sk-1"
+
+
+@pytest.mark.parametrize("query", ["key=sk-1&key=sk-2", "key=sk-1&api-key=sk-2"])
+def test_two_keys_in_the_query_are_refused(query: str) -> None:
+    with pytest.raises(RelayError):
+        caller_key(asking(query=query))

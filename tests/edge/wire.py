@@ -16,7 +16,7 @@ from headgate.edge.request import Request
 from headgate.edge.responder import Responder
 from headgate.edge.routes import Handler, Route
 from headgate.edge.server import Server, ServerSettings
-from headgate.edge.site import Site
+from headgate.edge.site import Glance, Site
 
 TEXT = (b"content-type", b"text/plain")
 PATIENCE_S = 5.0
@@ -159,10 +159,12 @@ async def serving(
     limits: Limits | None = None,
     app: Callable[..., Any] | None = None,
     drain_s: float = 5.0,
+    glance: Glance | None = None,
 ) -> AsyncIterator[Place]:
     """A server with these routes (and `ECHO`) for the length of a test."""
     settings = ServerSettings(port=0, limits=limits or Limits(), drain_s=drain_s, cut_grace_s=2.0)
-    server = Server(Site([ECHO, *routes], spell), app, settings)
+    site = Site([ECHO, *routes], spell, **({} if glance is None else {"glance": glance}))
+    server = Server(site, app, settings)
     place = Place(server, int((await server.start()).rpartition(":")[2]))
     try:
         yield place

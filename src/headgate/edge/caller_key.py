@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.edge.request import Request
+
+HeaderOf = Callable[[bytes], bytes | None]
 
 _PLAIN_HEADERS = (b"x-api-key", b"x-goog-api-key", b"api-key")
 
 
 # What OpenAI's clients in browsers write before the key, where a page can set no header.
 _IN_SUBPROTOCOL = "openai-insecure-api-key."
+_IN_QUERY = frozenset({"key", "api-key"})  # Gemini's, and Azure's
 
 
 def caller_key(request: Request) -> str | None:
-    """Read the key from whichever header, or from `?key=`; None if there is none.
+    """Read the key of a request. Errors: as `key_in`."""
+    return key_in(request.header, request.query)
+
+
+def key_in(header: HeaderOf, query: str) -> str | None:
+    """Read the key from whichever header, or from the query; None if there is none.
 
     Errors: RelayError UNAUTHENTICATED when two places hold different keys: guessing which one is
     meant would charge the wrong account.
     """
     found: str | None = None
-    authorization = request.header(b"authorization")
+    authorization = header(b"authorization")
     if authorization is not None:
         found = _bearer(authorization)
     for name in _PLAIN_HEADERS:
-        value = request.header(name)
+        value = header(name)
         if value is not None:
             found = _same(found, value.decode("latin-1").strip())
-    offered = request.header(b"sec-websocket-protocol")
+    offered = header(b"sec-websocket-protocol")
     if offered is not None:
         for subprotocol in map(str.strip, offered.decode("latin-1").split(",")):
             if subprotocol.startswith(_IN_SUBPROTOCOL):
                 found = _same(found, subprotocol.removeprefix(_IN_SUBPROTOCOL))
-    if "key=" in request.query:
-        found = _same(found, dict(parse_qsl(request.query)).get("key", ""))
+    if "key=" in query:
+        for name, value in parse_qsl(query):
+            if name in _IN_QUERY:
+                found = _same(found, value)
     return found
 
 

@@ -37,6 +37,8 @@ from headgate.edge.watch import Watch
 # So much is parsed in one go: what is pipelined behind a request is looked at no further ahead.
 _PIECE = 8 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+# Who sends more than this must show a key first.
+_LARGE_BODY = 64 * 1024
 # Chunk sizes, extensions and trailers: so much, and as much again as the body itself.
 _FRAMING_ALLOWANCE = 64 * 1024
 
@@ -326,13 +328,15 @@ class Inbound(HttpToolsProtocol):
             self._upgrading = True
             return None
         self._match = match = self._shared.site.find(method, self.url, app=self._shared.has_app)
+        length = int(fields.get(b"content-length", 0))
+        if match is not None and (chunked or length > _LARGE_BODY):
+            self._shared.site.glance(fields.get, match.query)
         limit = self._body_limit(match)
         upload = None
         if match is not None and match.route.upload:
             disk = self._shared.disk
             upload = begin_upload(fields, self._limits, self._body.claim, disk)
             limit = limit if upload is None else self._limits.upload_bytes
-        length = int(fields.get(b"content-length", 0))
         if length > limit:
             raise too_large(limit)
         self._body.begin(limit)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from headgate.base.failure import Failure, FailureKind
+from headgate.edge.caller_key import HeaderOf
 from headgate.edge.cors import answer_preflight
 from headgate.edge.request import Request
 from headgate.edge.responder import Responder
@@ -17,13 +18,30 @@ _SHOWN_PATH = 200
 # (failure, request id, name of the caller's dialect) -> status, headers, body
 ErrorSpeller = Callable[[Failure, str, str], tuple[int, list[tuple[bytes, bytes]], bytes]]
 
+# (header by name, query): raises RelayError for who certainly has no key
+Glance = Callable[[HeaderOf, str], None]
+
+
+def _anybody(_header: HeaderOf, _query: str) -> None:
+    """Leave it to the handlers."""
+
 
 class Site:
-    """The routes, looked up by method and request target as they stand in the request line."""
+    """The routes, looked up by method and request target as they stand in the request line.
 
-    def __init__(self, routes: Iterable[Route], error: ErrorSpeller = failure_answer) -> None:
+    `glance` is asked about the callers of large bodies, before any of the body is read: nobody
+    without a key shall fill memory or disk.
+    """
+
+    def __init__(
+        self,
+        routes: Iterable[Route],
+        error: ErrorSpeller = failure_answer,
+        glance: Glance = _anybody,
+    ) -> None:
         rows = list(routes)
         self.error = error
+        self.glance = glance
         self._table = RouteTable(rows)
         self._listing = ", ".join(f"{' '.join(row.methods)} {row.path}" for row in rows)
         self._folder_dialects: dict[str, str] = {}
