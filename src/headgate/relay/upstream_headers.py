@@ -21,7 +21,10 @@ _OURS = {
 
 # Headers of callers that mean something to an upstream of the same dialect; Codex's and Claude
 # Code's own among them (`ecosystem.md` 4.1).
-_OPENAI = frozenset({b"openai-beta", b"openai-organization", b"openai-project"})
+_OPENAI = frozenset({b"openai-beta", b"openai-organization", b"openai-project"}) | {
+    # Sessions: some vendors route by them as well.
+    *(b"x-session-affinity", b"x-session-id", b"x-opencode-session"),
+}
 _FORWARDED = {
     "openai_chat": _OPENAI,
     "openai_completions": _OPENAI,
