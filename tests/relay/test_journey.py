@@ -3,11 +3,13 @@
 import pytest
 
 from headgate.base.clock import ManualClock
-from headgate.base.failure import RelayError
+from headgate.base.failure import FailureKind, RelayError
+from headgate.base.money import NanoUsd
 from headgate.relay.call import Call
 from headgate.relay.journey import Journey
 from headgate.relay.relay import relay
 from headgate.relay.stages import Stages
+from headgate.settlement.ledger import MemoryLedger
 from headgate.settlement.usage_record import UsageRecord
 from headgate.snapshot.facts import Key, Settings, Strategy
 from tests.calls import HELLO, call
@@ -129,3 +131,17 @@ async def test_nothing_is_kept_where_there_is_nothing_to_choose() -> None:
     pool = FakePool(reply())
     joined = await asked_in_turn(pool, "s", key([offer("a")]))
     assert len(joined.stores.sessions) == 0
+
+
+async def test_counted_key_asks_for_nothing_in_the_background() -> None:
+    body = {"model": "gpt", "input": "hi", "background": True}
+    asked = call(body, dialect="openai_responses")
+    ledger = MemoryLedger()
+    counted = key([offer("a")], credits=NanoUsd(1_000))
+    with pytest.raises(RelayError) as caught:
+        async with relay("sk-1", asked, stages(FakePool(), counted, ledger=ledger)):
+            pass
+    assert caught.value.failure.kind is FailureKind.FORBIDDEN
+    hold = await ledger.reserve(counted, "h", NanoUsd(1_000))
+    assert hold is not None
+    assert hold.amount == 1_000

@@ -46,6 +46,8 @@ def test_limit_inside_a_group_counts_too() -> None:
         ({"prompt": FORTY}, 10),
         ({"contents": [{"parts": [{"text": FORTY}]}]}, 10),
         ({"query": "q", "documents": [FORTY, {"text": FORTY}]}, 20),
+        ({"content": {"parts": [{"text": FORTY}]}}, 10),
+        ({"requests": [{"content": {"parts": [{"text": FORTY}]}}]}, 10),
         ({}, 0),
     ],
 )

@@ -57,8 +57,36 @@ def test_request_that_names_a_file_goes_to_its_account() -> None:
         {"model": "gpt", "messages": [{"content": [{"file": {"file_id": "file-abc123"}}]}]}
     )
     assert memory(stores).resumed(asked).pin == stores.pins.find("k", "file-abc123", now_s)
-    assert memory(stores, owner="other").resumed(asked).pin is None
     assert memory(stores).resumed(call()).pin is None
+
+
+@pytest.mark.parametrize("written", [b"file-abc123", rb"file\u002dabc123", rb"\u0066ile-abc123"])
+def test_file_of_another_key_is_not_asked_about(written: bytes) -> None:
+    stores = Stores()
+    stores.pins.remember("k", "file-abc123", ATTEMPT, ManualClock().monotonic_s(), "files")
+    body = b'{"model":"gpt","messages":[{"content":[{"file":{"file_id":"%b"}}]}]}' % written
+    with pytest.raises(RelayError) as caught:
+        memory(stores, owner="other").resumed(call(body))
+    assert caught.value.failure.kind is FailureKind.INVALID_REQUEST
+
+
+def test_file_that_nobody_here_has_made_is_asked_about() -> None:
+    stores = Stores()
+    stores.pins.remember("k", "file-abc123", ATTEMPT, ManualClock().monotonic_s(), "files")
+    asked = call({"model": "gpt", "messages": [{"content": "file-zzz999", "id": "file-zzz999"}]})
+    assert memory(stores, owner="other").resumed(asked).pin is None
+
+
+@pytest.mark.parametrize("named", ["conv_abc123", {"id": "conv_abc123"}])
+def test_conversation_is_gone_on_with_by_its_own_key_alone(named: object) -> None:
+    stores = Stores()
+    stores.pins.remember("k", "conv_abc123", ATTEMPT, ManualClock().monotonic_s())
+    pin = memory(stores).resumed(asking(conversation=named)).pin
+    assert pin is not None
+    assert pin.channel == "a"
+    with pytest.raises(RelayError) as caught:
+        memory(stores, owner="other").resumed(asking(conversation=named))
+    assert caught.value.failure.param == "conversation"
 
 
 def test_response_that_shall_not_be_stored_is_not() -> None:

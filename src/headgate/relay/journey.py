@@ -8,7 +8,7 @@ import msgspec
 
 from headgate.admission.admit import Grant
 from headgate.admission.estimate import estimated_usage
-from headgate.base.failure import Failure
+from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.base.ids import new_id
 from headgate.base.money import NanoUsd
 from headgate.dialects.bridge import DIALECTS
@@ -62,7 +62,11 @@ class Journey:
         self._grant = grant
 
     async def hold(self) -> None:
-        """Set money aside if the key's is limited. Errors: RelayError BALANCE_EXHAUSTED."""
+        """Set money aside if the key's is limited.
+
+        Errors: RelayError BALANCE_EXHAUSTED; FORBIDDEN for what tells its usage only later, to
+        whoever asks for the response then.
+        """
         grant = self._granted()
         if grant.key.credits is None or self.call.operation is Operation.COUNT_TOKENS:
             return
@@ -74,6 +78,10 @@ class Journey:
         amount = self._cost(estimate)
         # An id of our own: callers choose request ids, and may send one for many requests at once.
         self._hold = await self._stages.ledger.reserve(grant.key, new_id("hold-"), amount)
+        if self._hold is not None and call.value("background"):
+            message = "Not with this key: its credits are counted, so ask without `background`."
+            failure = Failure(kind=FailureKind.FORBIDDEN, message=message, param="background")
+            raise RelayError(failure)
 
     async def moderate(self) -> None:
         """Have the caller's words checked if the key wants that. Errors: RelayError."""
@@ -173,7 +181,7 @@ class Journey:
         if usage is not None and exchange.completed:
             return usage, "reported"
         # A reply that was cut short has told the beginning of its usage at most (Anthropic).
-        told = usage or Usage(input=estimated_prompt(self.call))
+        told = usage or Usage(input=estimated_prompt(exchange.call))
         if self.call.operation in MEDIA:
             told = usage or estimated(self.call, told.input, exchange.answer.lane)
             return told, "estimated"

@@ -16,6 +16,11 @@ from headgate.providers.provider import Operation
 from headgate.relay.call import Call
 from headgate.snapshot.facts import Key
 
+# Where dialects keep what was said, and how Gemini's embeddings, Responses and the rest name it.
+_TURNS = ("messages", "contents", "input")
+_CONTENTS = ("content", "parts")
+_PROMPTS = ("prompt", "input", "q", "query", "contents", "content", "requests")
+_USER = "user"
 _MODELS = ("omni-moderation-latest", "text-moderation-latest")
 
 
@@ -66,13 +71,18 @@ def check_verdict(body: bytes) -> None:
 
 
 def last_user_text(call: Call) -> str:
-    """The text of the last user message that has any, or of the prompt or input."""
-    messages = call.value("messages")
-    if isinstance(messages, list):
-        users = [m for m in messages if isinstance(m, dict) and m.get("role") == "user"]
-        return next((text for m in reversed(users) if (text := _text(m.get("content")))), "")
-    names = ("prompt", "input", "q", "query")
-    return next((text for name in names if (text := _text(call.value(name)))), "")
+    """The text of the last user turn that has any, in whichever dialect, or of the prompt."""
+    for name in _TURNS:
+        turns = call.value(name)
+        if isinstance(turns, list) and (name == "messages" or any(map(_is_turn, turns))):
+            users = [turn for turn in turns if _is_turn(turn) and turn.get("role", _USER) == _USER]
+            return next((text for turn in reversed(users) if (text := _text(turn))), "")
+    return next((text for name in _PROMPTS if (text := _text(call.value(name)))), "")
+
+
+def _is_turn(value: Any) -> bool:
+    """Whether this is something that somebody said, and not a text or what a tool gave."""
+    return isinstance(value, dict) and any(name in value for name in _CONTENTS)
 
 
 def _text(content: Any) -> str:
@@ -83,5 +93,7 @@ def _text(content: Any) -> str:
             return "\n".join(part for item in content if (part := _text(item)))
         case {"text": str(text)}:
             return text
+        case dict():
+            return next((text for name in _CONTENTS if (text := _text(content.get(name)))), "")
         case _:
             return ""

@@ -6,7 +6,10 @@ from headgate.admission.estimate import prompt_tokens
 from headgate.relay.call import Call
 from headgate.routing.plan import Need, Outline
 
-_PROMPT_FIELDS = ("messages", "input", "prompt", "contents", "documents", "q", "query")
+_PROMPT_FIELDS = (
+    *("messages", "input", "prompt", "contents", "documents", "q", "query"),
+    *("content", "requests"),  # of Gemini's embeddings
+)
 _SHORT_BYTES = 16 * 1024
 _BYTES_PER_TOKEN = 4  # of English; other scripts take more bytes and more tokens
 

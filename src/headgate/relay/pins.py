@@ -39,6 +39,9 @@ class Pins:
         # Ids to their keys, by account: two accounts may give out the same one.
         self._claims: Bounded[str, dict[str, str]] = Bounded(most_bytes, _LIFETIME_S)
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def remember(
         self, owner: str, object_id: str, attempt: Attempt, now_s: float, collection: str = ""
     ) -> None:

@@ -19,13 +19,14 @@ from headgate.relay.call import Call
 from headgate.relay.conversations import Conversations, continued, unknown_response
 from headgate.relay.pins import Pin, Pins
 from headgate.relay.proofs import Proofs
+from headgate.relay.references import unescaped
 from headgate.relay.sessions import Sessions
 from headgate.routing.failover import Attempt
 
 RESPONSES = "openai_responses"
 _RESPONSE_ID = re.compile(rb'"id"\s*:\s*"(resp_[^"\\]{1,200})"')
 _FILE_ID = re.compile(rb'"((?:file|vs|cntr|container|assistant)[-_][A-Za-z0-9_-]{4,200})"')
-_FILE_MARKS = (b'"file-', b'"vs_', b'"cntr_', b'"container_', b'"assistant-')
+_FILE_MARKS = (b'"file-', b'"file_', b'"vs_', b'"cntr_', b'"container_', b'"assistant-')
 _FALSE = b"false"
 _STATEFUL = ("previous_response_id", "conversation", "background", "prompt")
 _ITEM_REFERENCE = re.compile(rb'"type"\s*:\s*"item_reference"')
@@ -57,11 +58,13 @@ class Memory(msgspec.Struct, frozen=True):
     def resumed(self, call: Call) -> Resumed:
         """Find what a request goes on from, and which account owns the files that it names.
 
-        Errors: RelayError INVALID_REQUEST when its `previous_response_id` is nobody's.
+        Errors: RelayError INVALID_REQUEST when its `previous_response_id` or `conversation` is not
+        this key's, or a file that it names is another's.
         """
         pin = self._owner_of_files(call)
         if call.dialect != RESPONSES:
             return Resumed(call, pin)
+        pin = self._owner_of_conversation(call) or pin
         previous = call.value("previous_response_id")
         if previous is None:
             return Resumed(call, pin)
@@ -77,21 +80,37 @@ class Memory(msgspec.Struct, frozen=True):
             raise unknown_response(previous)
         return Resumed(call, pin)
 
+    def _owner_of_conversation(self, call: Call) -> Pin | None:
+        """Find the account of the conversation that a request goes on with."""
+        named = call.value("conversation")
+        if isinstance(named, dict):
+            named = named.get("id")
+        if named is None:
+            return None
+        pin = self.stores.pins.find(self.owner, str(named), self._now_s())
+        if pin is None:
+            raise _not_yours("conversation", str(named))
+        return pin
+
     def _owner_of_files(self, call: Call) -> Pin | None:
         """Find the account of a file or vector store that a request names.
 
-        Looked for only where the key has stored anything at all.
+        Looked for only where anybody has stored anything at all. An id that nobody here knows may
+        be of the operator's own making, and goes on.
         """
-        now_s = self._now_s()
-        if self.stores.pins.home(self.owner, now_s) is None:
+        pins, now_s = self.stores.pins, self._now_s()
+        if not len(pins):
             return None
-        if not any(mark in call.body for mark in _FILE_MARKS):
+        body = unescaped(call.body)
+        if not any(mark in body for mark in _FILE_MARKS):
             return None
-        for found in _FILE_ID.finditer(call.body):
-            pin = self.stores.pins.find(self.owner, found[1].decode(), now_s)
-            if pin is not None:
-                return pin
-        return None
+        owner: Pin | None = None
+        for found in _FILE_ID.finditer(body):
+            named = found[1].decode()
+            owner = owner or pins.find(self.owner, named, now_s)
+            if pins.is_anothers(self.owner, named, now_s):
+                raise _not_yours("input", named)
+        return owner
 
     def note_native(self, call: Call, attempt: Attempt, data: bytes) -> None:
         """Note who owns a response that passes through, by the beginning of its answer."""
@@ -118,6 +137,11 @@ class Memory(msgspec.Struct, frozen=True):
 
     def _now_s(self) -> float:
         return self.clock.monotonic_s()
+
+
+def _not_yours(name: str, object_id: str) -> RelayError:
+    message = f"No such object: {object_id[:200]}"
+    return RelayError(Failure(kind=FailureKind.INVALID_REQUEST, message=message, param=name))
 
 
 def refuse_state(call: Call) -> None:
