@@ -252,3 +252,22 @@ def test_codes_that_are_never_on_the_wire_are_replaced() -> None:
         *(1000, 1012, 3000, 4999, 1000),
         *(1011, 1011, 1011),
     ]
+
+
+async def test_empty_messages_wait_as_well() -> None:
+    socket, wire = end(Side.SERVER)
+    for _ in range(1_001):
+        socket.feed(frame(Opcode.TEXT, b""))
+    assert wire.paused == [True]
+    assert await socket.receive() == Message(b"")
+    assert wire.paused == [True, False]
+
+
+async def test_message_of_many_empty_pieces_takes_no_room() -> None:
+    socket, _ = end(Side.SERVER)
+    socket.feed(frame(Opcode.TEXT, b"a", fin=False))
+    for _ in range(1_000):
+        socket.feed(frame(Opcode.CONT, b"", fin=False))
+    assert len(socket._begun) == 1
+    socket.feed(frame(Opcode.CONT, b"b"))
+    assert await socket.receive() == Message(b"ab")

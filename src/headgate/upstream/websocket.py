@@ -29,6 +29,7 @@ FAILED = int(CloseCode.INTERNAL_ERROR)
 RESTARTING = int(CloseCode.SERVICE_RESTART)
 
 _LONGEST_REASON_BYTES = 123  # RFC 6455 5.5: a control frame holds 125, and the code takes two
+_MOST_UNREAD = 1_000  # messages, for even empty ones take room
 _OWN_CODES = range(3000, 5000)
 _DATA = frozenset({Opcode.CONT, Opcode.TEXT, Opcode.BINARY})
 
@@ -69,7 +70,7 @@ class WebSocket:
         self._transport: asyncio.Transport | None = None
         self._unread: deque[Message] = deque()
         self._unread_bytes = 0
-        self._parts: list[bytes] = []
+        self._begun = bytearray()  # of a message that comes in pieces, however many they are
         self._is_text = True
         self._is_read_paused = False
         self._owes_pongs = False  # answers to pings pile up, for the peer does not read
@@ -214,11 +215,11 @@ class WebSocket:
             self._is_text = opcode is Opcode.TEXT
         data = bytes(event.data)
         if not event.fin:
-            self._parts.append(data)
+            self._begun += data
             return
-        if self._parts:
-            data = b"".join((*self._parts, data))
-            self._parts.clear()
+        if self._begun:
+            data = bytes(self._begun + data)
+            self._begun = bytearray()
         if self._is_text and not _is_utf8(data):
             self._protocol.fail(BROKEN_TEXT, "a text message is not UTF-8")
             self._has_said_goodbye = True
@@ -239,6 +240,7 @@ class WebSocket:
         """Let the peer wait while too much of it is unread."""
         transport = self._transport
         stop = self._unread_bytes > self._bounds.unread_bytes or self._owes_pongs
+        stop = stop or len(self._unread) > _MOST_UNREAD
         stop = stop and not self.over.is_set()
         if stop is self._is_read_paused or transport is None or transport.is_closing():
             return
