@@ -175,6 +175,14 @@ async def test_unknown_part_of_the_query_is_named_as_a_loss() -> None:
         assert socket.response.headers["x-headgate-loss"] == "query.call_id, query.x"
 
 
+async def test_query_that_is_no_text_for_a_header_breaks_nothing() -> None:
+    query = "model=gpt&a%0d%0ax-admin%3a1=1&b%2cc=2&d=3"
+    async with scene(Vendor()) as at, await at.call(query) as socket:
+        assert socket.response is not None
+        assert socket.response.headers["x-headgate-loss"] == "query.d"
+        assert "x-admin" not in socket.response.headers
+
+
 async def test_admin_is_told_who_answers() -> None:
     async with scene(Vendor(), is_admin=True) as at, await at.call() as socket:
         assert socket.response is not None

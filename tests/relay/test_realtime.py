@@ -10,7 +10,7 @@ from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.base.money import NanoUsd
 from headgate.relay.realtime import RealtimeSession, realtime
 from headgate.settlement.usage_record import UsageRecord
-from headgate.snapshot.facts import Key, PriceEntry, Settings
+from headgate.snapshot.facts import Key, LimitTable, PriceEntry, RateLimit, Settings, Window
 from headgate.upstream.websocket import Message, SocketBounds
 from tests.facts import key
 from tests.relay.vendor import (
@@ -182,10 +182,10 @@ async def test_model_is_renamed_both_ways_and_nothing_else_changes() -> None:
         opening = msgspec.json.decode(await session.incoming(session.opening))
         assert opening["session"] == {"id": "s1", "model": "gpt", "voice": "a"}
         update = event("session.update", session={"model": "gpt", "voice": "b"})
-        sent = session.outgoing(Message(update))
+        sent = await session.outgoing(Message(update))
         assert sent == update.replace(b'"gpt"', b'"gpt-up"')
         other = event("conversation.item.create", item={"model": "gpt"})
-        assert session.outgoing(Message(other)) is other
+        assert await session.outgoing(Message(other)) is other
 
 
 async def test_session_cannot_become_another_models() -> None:
@@ -197,7 +197,7 @@ async def test_session_cannot_become_another_models() -> None:
     ):
         update = event("session.update", session={"model": "gpt-dear"})
         with pytest.raises(RelayError) as refused:
-            session.outgoing(Message(update))
+            await session.outgoing(Message(update))
     assert refused.value.failure.param == "session.model"
 
 
@@ -298,3 +298,39 @@ async def test_session_is_not_used_before_it_is_open() -> None:
 def test_usage_of_the_vendor_is_what_the_price_was_worked_out_for() -> None:
     assert (USAGE["input_tokens"], USAGE["output_tokens"]) == (40, 20)
     assert b"response.done" in done()
+
+
+async def test_keys_limit_counts_each_response() -> None:
+    vendor = Vendor()
+    twice = LimitTable(default=RateLimit((Window(2, 60.0),)))
+    async with (
+        vendors(vendor),
+        desk(key([offer_of(vendor, "a")], limits=twice)) as at,
+        realtime("sk-1", realtime_call(), at.stages, BOUNDS) as session,
+    ):
+        for _ in range(2):
+            assert await session.outgoing(ASK) is ASK.data
+        with pytest.raises(RelayError) as refused:
+            await session.outgoing(ASK)
+    assert refused.value.failure.kind is FailureKind.RATE_LIMITED
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message(b'{"type":"session.update","session":{"model":"gpt-dear"},"x":NaN}'),
+        Message(b'{"session":{"model":"gpt-dear"}}'),
+        Message(b"[]"),
+        Message(event("session.update", session={"model": "gpt-dear"}), is_text=False),
+    ],
+)
+async def test_what_is_no_event_is_not_passed_on(message: Message) -> None:
+    vendor = Vendor()
+    async with (
+        vendors(vendor),
+        desk(key([offer_of(vendor, "a")])) as at,
+        realtime("sk-1", realtime_call(), at.stages, BOUNDS) as session,
+    ):
+        with pytest.raises(RelayError) as refused:
+            await session.outgoing(message)
+    assert refused.value.failure.kind is FailureKind.INVALID_REQUEST

@@ -6,6 +6,7 @@ learn.microsoft.com/azure/ai-foundry/openai/how-to/realtime-audio-websockets.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qsl, urlencode
 
 from headgate.base.failure import Failure, FailureKind, RelayError
@@ -30,6 +31,7 @@ _MODEL = ("model", "deployment")
 _KNOWN = frozenset({*_MODEL, "key", "api-key", "api-version"})
 _PASSED_ON = frozenset({"intent"})  # a session for transcripts alone
 _MOST_TOLD = 2000
+_CLEAN_NAME = re.compile(r"[!-+\--~]{1,200}")  # of a header's list
 
 
 class RealtimeEndpoint:
@@ -83,7 +85,7 @@ def _asked(request: Request) -> tuple[Call, str, list[str]]:
     )
     passed_on = urlencode({name: query[name] for name in query if name in _PASSED_ON})
     unknown = sorted(query.keys() - _KNOWN - _PASSED_ON)
-    return call, passed_on, [f"query.{name}" for name in unknown if name.isascii()]
+    return call, passed_on, [f"query.{name}" for name in unknown if _CLEAN_NAME.fullmatch(name)]
 
 
 def _beta(request: Request) -> list[tuple[bytes, bytes]]:
@@ -126,7 +128,7 @@ class _Conversation:
         while (message := await caller.receive()) is not None:
             self._ends.note()
             try:
-                data = session.outgoing(message)
+                data = await session.outgoing(message)
             except RelayError as error:
                 caller.send(error_event(error.failure, session.call.request_id))
                 await caller.drain()

@@ -49,6 +49,7 @@ from headgate.upstream.websocket import GOING_AWAY, Message, SocketBounds
 
 _NO_BODY = frozenset({"content-type", "accept"})
 _TRY_LATER = 1013
+_RESPONSE = "response.create"
 # What an error event's type would have been as a status of HTTP.
 _STATUS = {
     "invalid_request_error": 400,
@@ -128,6 +129,11 @@ def _closed_at_once(socket: UpstreamSocket) -> Failure:
     return Failure(kind=kind, message=f"The upstream closed at once: {socket.close_reason}")
 
 
+def _no_event() -> Failure:
+    message = "Send events as text messages: JSON objects with a `type`."
+    return Failure(kind=FailureKind.INVALID_REQUEST, message=message, param="type")
+
+
 @asynccontextmanager
 async def realtime(
     secret: str | None, call: Call, stages: Stages, bounds: SocketBounds, query: str = ""
@@ -171,6 +177,8 @@ class RealtimeSession:
         self._stages = stages
         self._facts = stages.facts()
         self._asked = call.model
+        self._asked_responses = 0
+        self._secret: str | None = None
         self._grant: Grant | None = None
         self._hold: Hold | None = None
         self._attempts: Attempts | None = None
@@ -202,6 +210,7 @@ class RealtimeSession:
         """
         call, stages = self.call, self._stages
         now_s = stages.clock.monotonic_s()
+        self._secret = secret
         prompt = partial(estimated_prompt, call)
         self._grant = await stages.gate.admit(secret, call.model, self._facts, now_s, prompt)
         call.model = self._grant.model
@@ -238,13 +247,20 @@ class RealtimeSession:
         self._answer = answer
         self.upstream, self.opening = answer.socket, answer.opening
 
-    def outgoing(self, message: Message) -> bytes:
+    async def outgoing(self, message: Message) -> bytes:
         """Make a caller's message the upstream's: only the name of the model changes.
 
-        Errors: RelayError INVALID_REQUEST when the session shall be another model's.
+        Errors: RelayError INVALID_REQUEST when the session shall be another model's, or for what
+        is no event: an upstream might read in it what was not seen here. For a response that is
+        asked for those of `Gate.admit`, as for any request; the first came with the session.
         """
         data = message.data
-        if not message.is_text or type_of(data) not in SESSION_EVENTS:
+        kind = type_of(data) if message.is_text else ""
+        if not kind:
+            raise RelayError(_no_event())
+        if kind == _RESPONSE:
+            await self._admit_response()
+        if kind not in SESSION_EVENTS:
             return data
         named = session_model(data)
         model = self.answer.attempt.offer.model
@@ -259,6 +275,13 @@ class RealtimeSession:
                 )
             )
         return with_session_model(data, model)
+
+    async def _admit_response(self) -> None:
+        self._asked_responses += 1
+        if self._asked_responses > 1:
+            stages = self._stages
+            now_s = stages.clock.monotonic_s()
+            await stages.gate.admit(self._secret, self._asked, stages.facts(), now_s, lambda: 0)
 
     async def incoming(self, message: Message) -> bytes:
         """Make an upstream's message the caller's, and settle the response that it ends."""
