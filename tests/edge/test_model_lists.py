@@ -93,6 +93,8 @@ def test_gemini_pages_by_token() -> None:
     [
         ("anthropic", "limit=0"),
         ("anthropic", "limit=x"),
+        ("anthropic", "limit=00000001" + "0" * 5000),
+        ("gemini", "pageSize=" + "9" * 5000),
         ("anthropic", "after_id=nobody"),
         ("gemini", "pageSize=-1"),
         ("gemini", "pageToken=nobody"),

@@ -113,6 +113,8 @@ def test_names_are_read_as_clients_write_them(disposition: str, name: str, is_te
         ('Content-Disposition: form-data; name="a',),
         ('Content-Disposition: form-data; name="a"', 'Content-Disposition: form-data; name="b"'),
         ('Content-Disposition: form-data; name="a\0"',),
+        ('Content-Disposition: form-data; name="mo\\del"',),
+        ('Content-Disposition: form-data; name="mode\\\\l"',),
         ('Content-Disposition: form-data; name="a"\nX: y',),
     ],
 )

@@ -17,6 +17,7 @@ Shown = dict[str, object]
 
 _OWNER = "headgate"
 _MOST = 1000
+_LONGEST_COUNT = 10
 _DEFAULT_LIMIT = 20  # Anthropic's
 _DEFAULT_PAGE = 50  # Gemini's
 _GEMINI_ACTIONS = ("generateContent", "countTokens", "embedContent", "batchEmbedContents")
@@ -113,7 +114,8 @@ def _count(query: Mapping[str, str], name: str, default: int) -> int:
     text = query.get(name)
     if not text:
         return default
-    if not (text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= _MOST):
+    is_count = text.isascii() and text.isdecimal() and len(text) < _LONGEST_COUNT
+    if not (is_count and 0 < int(text) <= _MOST):
         raise _refused(name, f"`{name}` must be a number from 1 to {_MOST}")
     return int(text)
 

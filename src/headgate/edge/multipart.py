@@ -34,6 +34,7 @@ _PARAMETER = re.compile(
     r";[ \t]*([!#$%&'+.^_`|~0-9A-Za-z-]+\*?)[ \t]*=[ \t]*(\"(?:[^\"\\]|\\.)*\"|[^\s;\"]*)[ \t]*"
 )
 _ESCAPED = re.compile(r"\\([\"\\])")
+_STRANGE_ESCAPE = re.compile(r"\\(?!\")")  # "mo\del" is `model` for some (RFC 9110 5.6.4)
 _PLAIN_ENCODINGS = frozenset({b"7bit", b"8bit", b"binary"})
 _PLACE = re.compile(r"\s*(?:\(\d+\)|at(?: index)? \d+)$")
 
@@ -193,6 +194,8 @@ class FormReader:
         parameters = dict(pairs)
         if "name" not in parameters or "name*" in parameters or len(parameters) < len(pairs):
             self._bad_part("its Content-Disposition must give one name")
+        if _STRANGE_ESCAPE.search(parameters["name"]):
+            self._bad_part("its name holds a backslash, which is read in two ways")
         is_file = "filename" in parameters or "filename*" in parameters
         return _unquoted(parameters["name"]), is_file
 
