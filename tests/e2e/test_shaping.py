@@ -134,6 +134,60 @@ async def test_case_76_excluded_requests(bench: Bench) -> None:
     assert (await gate.chat("gpt-m", reasoning_effort="low")).status == 200
 
 
+SEEN = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+
+
+def bare(place: str, preferences: str = "cooldown_period: 0") -> str:
+    """One channel that takes neither tools nor images."""
+    text = config(place, preferences, models="[gpt-5]")
+    return text.replace(
+        "api: up\n", "api: up\n            tools: false\n            image: false\n"
+    )
+
+
+async def test_what_a_channel_leaves_out_is_named(bench: Bench) -> None:
+    gate = await bench.gateway(bare("ok1"))
+    messages = [{"role": "user", "content": [{"type": "text", "text": "Hi"}, SEEN]}]
+    asked = {"messages": messages, "tools": [TOOL], "temperature": 0.3}
+    reply = await gate.chat("gpt-5", **asked)
+    assert reply.headers["x-headgate-loss"] == "temperature, tools, messages[0].content[1]"
+    assert bench.last.json["messages"][0]["content"] == messages[0]["content"][:1]
+    assert not bench.last.json.keys() & {"tools", "temperature"}
+    claude = [{"role": "user", "content": [{"type": "tool_result", "content": [PICTURE]}]}]
+    message = {"model": "gpt-5", "max_tokens": 9, "messages": claude, "temperature": 0.3}
+    reply = await gate.post("/v1/messages", message)
+    assert reply.status == 400  # a result of no call
+    plain = [{"role": "user", "content": [{"type": "text", "text": "Hi"}, PICTURE]}]
+    reply = await gate.post("/v1/messages", message | {"messages": plain})
+    assert set(reply.headers["x-headgate-loss"].split(", ")) == {"temperature", "images"}
+    assert b"AAAA" not in bench.last.body
+
+
+PICTURE = {
+    "type": "image",
+    "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"},
+}
+
+
+async def test_what_a_channel_leaves_out_may_be_refused(bench: Bench) -> None:
+    gate = await bench.gateway(bare("ok1", "on_loss: refuse"))
+    assert (await gate.chat("gpt-5")).status == 200
+    reply = await gate.chat("gpt-5", tools=[TOOL])
+    assert reply.status == 400
+    assert "channel one cannot carry: tools (on_loss: refuse)" in reply.error
+    assert len(bench.places) == 1
+
+
+async def test_embeddings_may_be_refused_for_a_loss_too(bench: Bench) -> None:
+    text = config("ok1", "on_loss: refuse").replace("v1/chat/completions", "v1beta")
+    gate = await bench.gateway(text)
+    asked = {"model": "gpt-m", "input": "Hi"}
+    assert (await gate.post("/v1/embeddings", asked)).status == 200
+    reply = await gate.post("/v1/embeddings", asked | {"user": "u"})
+    assert (reply.status, "cannot carry: user" in reply.error) == (400, True)
+
+
 async def test_unknown_fields_reach_the_upstream_byte_for_byte(bench: Bench) -> None:
     gate = await bench.gateway(config("ok1", ""))
     odd = b'"odd": {"b":1.50, "a" : [1e3,"\\u00e9"],"big":123456789012345678901}'

@@ -184,7 +184,11 @@ def test_06_timeouts_and_keepalive() -> None:
     assert policy is not None
     assert [len(rule.match) for rule in policy.rules] == [2, 2, 4]
     assert policy.rules[2].change.first_byte_s == 45.0
-    assert Operation.CHAT not in channel_of(snapshot, "policy").endpoints
+    (chat,) = channel_of(snapshot, "policy").endpoints[Operation.CHAT]
+    assert (chat.dialect, chat.url) == (
+        "openai_responses",
+        "http://127.0.0.1:19000/policy/v1/responses",
+    )
 
 
 def test_07_overrides_headers_and_proxies() -> None:

@@ -5,13 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from headgate.providers import quirks
+from headgate.ir.loss import Losses
 from headgate.providers.catalog import CATALOG
+from headgate.providers.openai_strict import without_strangers
 from headgate.providers.quirks import quirks_for
-
-OPENAI = CATALOG["openai"]
-IMAGE = {"type": "image_url", "image_url": {"url": "https://h/i.png"}}
-TEXT = {"type": "text", "text": "hi"}
 
 
 def shaped(
@@ -20,15 +17,24 @@ def shaped(
     """Apply a model's quirks to a body."""
     name = alias or model
     for quirk in quirks_for(CATALOG[row], model, name):
-        body = quirk(body, model, name)
+        body = quirk(body, model, name, Losses("openai_chat"))
     return body
+
+
+def named(model: str, alias: str, row: str, body: dict[str, Any]) -> dict[str, str]:
+    """Apply a model's quirks to a body; give the losses."""
+    losses = Losses("openai_chat")
+    for quirk in quirks_for(CATALOG[row], model, alias):
+        body = quirk(body, model, alias, losses)
+    return {loss.field: loss.action for loss in losses}
 
 
 @pytest.mark.parametrize(
     "model", ["gpt-4o", "claude-sonnet-4-5", "deepseek-chat", "o200k", "gpt-4"]
 )
 def test_most_models_have_no_quirks_so_their_bodies_stay_as_sent(model: str) -> None:
-    assert quirks_for(OPENAI, model, model) == ()
+    assert quirks_for(CATALOG["openai-compatible"], model, model) == ()
+    assert quirks_for(CATALOG["openai"], model, model) == (without_strangers,)
 
 
 @pytest.mark.parametrize("model", ["gpt-5", "gpt-5-mini", "openai/GPT-5.1", "o1", "o3-pro"])
@@ -115,58 +121,43 @@ def test_claude_on_databricks_does_not_think_unasked() -> None:
     assert shaped("c", row="databricks", temperature=0) == {"temperature": 0}
 
 
-def test_without_tools_leaves_out_every_dialects_tools() -> None:
-    body: dict[str, Any] = {"tools": [], "tool_choice": "auto", "toolConfig": {}, "functions": []}
-    body |= {"strict_tools": True, "stop": "x"}
-    assert quirks.without_tools(body) == {"stop": "x"}
-
-
-def test_without_images_keeps_the_other_parts() -> None:
-    body = {"messages": [{"role": "user", "content": [TEXT, IMAGE]}, {"role": "user"}, "odd"]}
-    assert quirks.without_images(body)["messages"][0]["content"] == [TEXT]
-
-
-def test_ollamas_pictures_stand_apart_from_the_words() -> None:
-    said: dict[str, Any] = {"role": "user", "content": "see", "images": ["aGk="]}
-    alone: dict[str, Any] = {"role": "user", "content": "", "images": ["aGk="]}
-    body = quirks.without_images({"messages": [said, alone]})
-    assert body["messages"][0] == {"role": "user", "content": "see"}
-    assert body["messages"][1]["content"]
-
-
-def test_a_message_of_images_alone_keeps_a_few_words() -> None:
-    body = {"messages": [{"role": "user", "content": [IMAGE]}]}
-    content = quirks.without_images(body)["messages"][0]["content"]
-    assert content == [{"type": "text", "text": "(an image was left out here)"}]
+def test_junk_in_the_messages_is_left_alone() -> None:
+    assert shaped("o3-mini", messages="x") == {"messages": "x"}
 
 
 @pytest.mark.parametrize(
-    "part",
+    ("model", "alias", "body", "lost"),
     [
-        {"inlineData": {"mimeType": "image/png", "data": ""}},
-        {"inline_data": {"mime_type": "image/png", "data": ""}},
-        {"fileData": {"mimeType": "image/png", "fileUri": "gs://x"}},
+        ("gpt-5", "gpt-5", {"temperature": 0.3, "max_tokens": 5}, {"temperature": "dropped"}),
+        ("gpt-5", "gpt-5", {"temperature": 1, "max_tokens": None}, {}),
+        ("gpt-5", "gpt-5", {"temperature": msgspec.Raw(b"1.0")}, {}),
+        ("gpt-5", "gpt-5", {"temperature": msgspec.Raw(b"0")}, {"temperature": "dropped"}),
+        (
+            "gpt-5",
+            "gpt-5",
+            {"max_tokens": 5, "max_completion_tokens": 9},
+            {"max_tokens": "dropped"},
+        ),
+        ("gpt-5", "gpt-5", {"max_tokens": 5, "max_completion_tokens": 5}, {}),
+        ("gpt-5.2", "gpt-5.2", {"top_p": 0.5}, {"top_p": "dropped"}),
+        ("gpt-5", "gpt-5-high", {"reasoning_effort": "low"}, {"reasoning_effort": "changed"}),
+        ("gpt-5", "gpt-5-high", {"reasoning_effort": "high"}, {}),
+        ("deepseek-r1", "deepseek-r1", {}, {}),
+        ("chatgpt-4o-latest", "c", {"tools": [1], "n": 1}, {"tools": "dropped"}),
     ],
 )
-def test_images_in_geminis_spelling_are_images(part: dict[str, Any]) -> None:
-    audio = {"inlineData": {"mimeType": "audio/wav", "data": ""}}
-    body = quirks.without_images({"contents": [{"parts": [part, audio]}]})
-    assert body["contents"][0]["parts"] == [audio]
+def test_what_a_model_does_not_get_is_named(
+    model: str, alias: str, body: dict[str, Any], lost: dict[str, str]
+) -> None:
+    assert named(model, alias, "openai", body) == lost
 
 
-def test_images_in_converses_spelling_are_images() -> None:
-    picture = {"image": {"format": "png", "source": {"bytes": ""}}}
-    turns = [{"content": [picture, {"text": "Hi"}]}, {"content": [picture]}]
-    body = quirks.without_images({"messages": turns})
-    assert [message["content"] for message in body["messages"]] == [
-        [{"text": "Hi"}],
-        [{"text": "(an image was left out here)"}],
-    ]
-
-
-def test_junk_where_messages_belong_is_left_alone() -> None:
-    assert quirks.without_images({"messages": "x", "contents": 5}) == {
-        "messages": "x",
-        "contents": 5,
+def test_penalties_and_thinking_are_named_too() -> None:
+    body = {"presence_penalty": 1, "frequency_penalty": 0}
+    assert named("grok-4", "grok-4", "xai", body) == {"presence_penalty": "dropped"}
+    body = {"temperature": 0, "top_p": 0.5, "thinking": {"type": "disabled"}}
+    assert named("c", "c-think", "databricks", body) == {
+        "thinking": "changed",
+        "temperature": "changed",
+        "top_p": "dropped",
     }
-    assert shaped("o3-mini", messages="x") == {"messages": "x"}

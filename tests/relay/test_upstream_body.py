@@ -6,7 +6,10 @@ import msgspec
 import pytest
 
 from headgate.base.failure import FailureKind, RelayError
+from headgate.ir.loss import Losses
+from headgate.providers.openai_strict import without_strangers
 from headgate.providers.provider import Body
+from headgate.providers.quirks import without_temperature
 from headgate.relay.upstream_body import (
     Translation,
     UpstreamBody,
@@ -17,6 +20,7 @@ from headgate.snapshot.facts import LossPolicy, Offer, Override, Removal
 from tests.calls import HELLO, call
 from tests.facts import channel, offer
 
+REPORT = LossPolicy.REPORT
 ODD = b'{"model":"gpt","messages":[ {"role":"user", "content":"h\\u00e9"} ],"vendor":{"x": 1.00}}'
 IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
 TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
@@ -27,7 +31,7 @@ def patched(of: Offer, body: dict[str, Any], *, upstream_streams: bool | None = 
     stream = bool(body.get("stream"))
     asked = call(body, stream=stream)
     wanted = stream if upstream_streams is None else upstream_streams
-    return msgspec.json.decode(same_dialect_body(asked, of, "openai_chat", wanted).data)
+    return msgspec.json.decode(same_dialect_body(asked, of, "openai_chat", wanted, REPORT).data)
 
 
 def translated(
@@ -42,7 +46,7 @@ def body(**changes: Any) -> dict[str, Any]:
 
 
 def test_same_dialect_keeps_every_byte_but_the_models_name() -> None:
-    sent = same_dialect_body(call(ODD), offer("a", "gpt-up"), "openai_chat", False).data
+    sent = same_dialect_body(call(ODD), offer("a", "gpt-up"), "openai_chat", False, REPORT).data
     assert sent == ODD.replace(b'"gpt"', b'"gpt-up"')
 
 
@@ -74,7 +78,7 @@ def test_channel_without_images_gets_none() -> None:
     assert sent["messages"][0]["content"] == parts[:1]
 
 
-def shouting(sent: Body, model: str, alias: str) -> Body:
+def shouting(sent: Body, model: str, alias: str, losses: Losses) -> Body:
     """Say who was asked for, as a quirk that can be seen."""
     return sent | {"seen": f"{model} for {alias}"}
 
@@ -103,8 +107,8 @@ def test_retries_see_the_callers_body_and_not_the_last_channels() -> None:
     spoiled = offer(
         channel("a", tools=False), overrides=(Override(removals=(Removal(path=("user",)),)),)
     )
-    first = same_dialect_body(asked, spoiled, "openai_chat", False)
-    second = same_dialect_body(asked, offer("b"), "openai_chat", False)
+    first = same_dialect_body(asked, spoiled, "openai_chat", False, REPORT)
+    second = same_dialect_body(asked, offer("b"), "openai_chat", False, REPORT)
     assert set(msgspec.json.decode(first.data)) == {"model", "messages"}
     assert msgspec.json.decode(second.data) == body(tools=TOOLS, user="u")
 
@@ -120,6 +124,58 @@ def test_losses_may_be_refused() -> None:
     failure = refused.value.failure
     assert (failure.kind, failure.http_status) == (FailureKind.LOSS_REFUSED, 400)
     assert failure.param == "seed"
+
+
+def passed(of: Offer, sent: dict[str, Any], policy: LossPolicy = LossPolicy.REPORT) -> UpstreamBody:
+    """The body for an upstream of the caller's own dialect."""
+    return same_dialect_body(call(sent), of, "openai_chat", False, policy)
+
+
+PICTURED = [{"role": "user", "content": [{"type": "text", "text": "see"}, IMAGE]}]
+BARE = offer(channel("a", tools=False, images=False), quirks=(without_temperature,))
+
+
+@pytest.mark.parametrize(
+    ("fields", "lost", "translated_lost"),
+    [
+        ({}, [], []),
+        ({"tools": TOOLS, "tool_choice": "auto"}, ["tools", "tool_choice"], None),
+        ({"messages": PICTURED}, ["messages[0].content[1]"], ["images"]),
+        ({"temperature": 0.5}, ["temperature"], []),  # a quirk of OpenAI's wire
+    ],
+)
+def test_what_a_channel_leaves_out_is_named_and_may_be_refused(
+    fields: dict[str, Any], lost: list[str], translated_lost: list[str] | None
+) -> None:
+    assert [loss.field for loss in passed(BARE, body(**fields)).losses] == lost
+    named = [loss.field for loss in translated(BARE, body(**fields)).losses]
+    assert named == (lost if translated_lost is None else translated_lost)
+    for ask, names in ((passed, lost), (translated, named)):
+        if not names:
+            assert ask(BARE, body(**fields), LossPolicy.REFUSE).losses == ()
+            continue
+        with pytest.raises(RelayError, match="channel a cannot carry") as refused:
+            ask(BARE, body(**fields), LossPolicy.REFUSE)
+        assert refused.value.failure.param == names[0]
+
+
+def test_what_the_operator_overrides_is_no_loss() -> None:
+    forced = Override(values={"temperature": 0.1}, removals=(Removal(path=("user",)),))
+    of = offer("a", overrides=(forced,))
+    assert passed(of, body(user="u", temperature=1), LossPolicy.REFUSE).losses == ()
+
+
+def test_openais_own_quirk_leaves_what_it_takes_byte_for_byte() -> None:
+    of = offer("a", "gpt-up", quirks=(without_strangers,))
+    assert passed_bytes(of) == ODD.replace(b'"gpt"', b'"gpt-up"')
+    thoughts = [{"role": "assistant", "content": "a", "reasoning_content": "hm"}]
+    found = passed(of, body(messages=thoughts, top_k=4))
+    assert [loss.field for loss in found.losses] == ["top_k", "messages[0].reasoning_content"]
+    assert b"hm" not in found.data
+
+
+def passed_bytes(of: Offer) -> bytes:
+    return same_dialect_body(call(ODD), of, "openai_chat", False, REPORT).data
 
 
 def test_nothing_lost_is_never_refused() -> None:

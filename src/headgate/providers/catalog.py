@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from headgate.dialects.dialect import CUSTOM_TOOLS, REASONING_DETAILS
 from headgate.providers import roots
+from headgate.providers.openai_strict import without_strangers
 from headgate.providers.provider import Auth, Operation, Provider
 from headgate.providers.quirks import databricks_thinking, without_penalties
 
@@ -66,6 +67,7 @@ _ROWS = (
         chat_dialects=("openai_chat", "openai_responses"),
         paths=_OPENAI_PATHS | _RESPONSES_PATHS | _REALTIME_PATHS | _OBJECT_PATHS,
         forms=_RESPONSES_FORMS,
+        quirks=(without_strangers,),
         traits=frozenset({CUSTOM_TOOLS}),
         docs="https://platform.openai.com/docs/api-reference",
     ),
@@ -170,6 +172,7 @@ _ROWS = (
             if operation is not Operation.IMAGE_VARIATIONS  # which Azure never had
         },
         root=roots.azure,
+        quirks=(without_strangers,),
         docs="https://learn.microsoft.com/en-us/azure/ai-services/openai/reference",
     ),
     Provider(
@@ -185,6 +188,7 @@ _ROWS = (
         chat_dialects=("openai_chat", "openai_responses"),
         paths=_OPENAI_PATHS | _RESPONSES_PATHS | _REALTIME_PATHS | _OBJECT_PATHS,
         forms=_RESPONSES_FORMS,
+        quirks=(without_strangers,),
         traits=frozenset({CUSTOM_TOOLS}),
         docs="https://learn.microsoft.com/en-us/azure/ai-services/openai/api-version-lifecycle",
     ),

@@ -8,10 +8,13 @@ from typing import Any
 
 import msgspec
 
+from headgate.ir.loss import Losses
+
 Body = dict[str, Any]
-# A named pure change to an upstream body: (body, upstream model, alias) -> body. May edit in place.
-# Top-level values may still be `msgspec.Raw`, as the caller sent them.
-Quirk = Callable[[Body, str, str], Body]
+# A named pure change to an upstream body: (body, upstream model, alias, losses) -> body. May edit
+# it in place; top-level values may still be `msgspec.Raw`, as the caller sent them. What it takes
+# away of the caller's, it names.
+Quirk = Callable[[Body, str, str, Losses], Body]
 
 
 class Operation(StrEnum):

@@ -1,8 +1,9 @@
 """What OpenAI-wire upstreams want otherwise, as named pure functions on the upstream body.
 
-Each takes (body, upstream model, alias) and gives the body back, edited in place. Top-level values
-may be `msgspec.Raw`. A model without quirks keeps its pass-through byte for byte, so `quirks_for`
-chooses by name when the configuration is compiled, not per request.
+Each takes (body, upstream model, alias, losses), gives the body back, edited in place, and names
+what of the caller's the upstream does not get. Top-level values may be `msgspec.Raw`. A model
+without quirks keeps its pass-through byte for byte, so `quirks_for` chooses by name when the
+configuration is compiled, not per request.
 Facts: `uni-api.md` 1.11, `providers.md` 5.
 """
 
@@ -14,53 +15,49 @@ from typing import Any
 import msgspec
 
 from headgate.dialects.fields import decoded
+from headgate.ir.loss import Losses
+from headgate.providers.left_out import without_tools
 from headgate.providers.provider import Body, Provider, Quirk
 
 _FORMATTING = "Formatting re-enabled. "
-_TOOL_FIELDS = (
-    *("tools", "tool_choice", "parallel_tool_calls", "functions", "function_call"),
-    "strict_tools",  # Cohere's
-)
-_GEMINI_TOOL_FIELDS = ("toolConfig", "tool_config")
-_NO_IMAGE = "(an image was left out here)"
-_IMAGE_PARTS = frozenset({"image", "image_url", "input_image"})
 _GOOGLE_SEARCH = {"type": "function", "function": {"name": "googleSearch"}}
 _THINKING_BUDGET = 4096
 
 
-def max_completion_tokens(body: Body, model: str, alias: str) -> Body:
+def max_completion_tokens(body: Body, model: str, alias: str, losses: Losses) -> Body:
     """OpenAI's reasoning models refuse `max_tokens`."""
     limit = body.pop("max_tokens", None)
-    if limit is not None:
-        body.setdefault("max_completion_tokens", limit)
+    if limit is not None and body.setdefault("max_completion_tokens", limit) != limit:
+        losses.dropped("max_tokens", "max_completion_tokens was given too")
     return body
 
 
-def without_temperature(body: Body, model: str, alias: str) -> Body:
+def without_temperature(body: Body, model: str, alias: str, losses: Losses) -> Body:
     """GPT-5 and gpt-oss refuse any temperature but their own."""
-    body.pop("temperature", None)
-    return body
+    return _without(body, ("temperature",), losses, neutral=1)
 
 
-def without_top_p(body: Body, model: str, alias: str) -> Body:
+def without_top_p(body: Body, model: str, alias: str, losses: Losses) -> Body:
     """GPT-5.2 refuses `top_p`."""
-    body.pop("top_p", None)
-    return body
+    return _without(body, ("top_p",), losses, neutral=1)
 
 
-def effort_from_alias(body: Body, model: str, alias: str) -> Body:
+def effort_from_alias(body: Body, model: str, alias: str, losses: Losses) -> Body:
     """An alias that ends in "high" or "low" asks for that reasoning effort."""
-    body["reasoning_effort"] = "high" if alias.lower().endswith("high") else "low"
+    effort = "high" if alias.lower().endswith("high") else "low"
+    if _decoded(body, "reasoning_effort") not in (None, effort):
+        losses.changed("reasoning_effort", "the model's name says another")
+    body["reasoning_effort"] = effort
     return body
 
 
-def default_temperature(body: Body, model: str, alias: str) -> Body:
+def default_temperature(body: Body, model: str, alias: str, losses: Losses) -> Body:
     """DeepSeek advises 0.6 for its reasoning models."""
     body.setdefault("temperature", 0.6)
     return body
 
 
-def formatting_reenabled(body: Body, model: str, alias: str) -> Body:
+def formatting_reenabled(body: Body, model: str, alias: str, losses: Losses) -> Body:
     """o3-mini writes no Markdown unless the system text begins with OpenAI's magic words."""
     messages = _decoded(body, "messages")
     if not isinstance(messages, list):
@@ -74,43 +71,17 @@ def formatting_reenabled(body: Body, model: str, alias: str) -> Body:
     return body
 
 
-def without_tools(body: Body, model: str = "", alias: str = "") -> Body:
-    """Leave out tools and all that speaks of them, in any dialect's spelling (`tools: false`)."""
-    for field in (*_TOOL_FIELDS, *_GEMINI_TOOL_FIELDS):
-        body.pop(field, None)
-    return body
+def no_tools(body: Body, model: str, alias: str, losses: Losses) -> Body:
+    """chatgpt-4o-latest knows no tools."""
+    return without_tools(body, losses)
 
 
-def without_images(body: Body, model: str = "", alias: str = "") -> Body:
-    """Leave out image parts, in any dialect's spelling (`image: false`).
-
-    A message that held nothing else keeps a few words, since none of the wires takes an empty list
-    of parts, and Anthropic no empty text.
-    """
-    for place, parts_field, empty in (
-        ("messages", "content", {"type": "text", "text": _NO_IMAGE}),
-        ("contents", "parts", {"text": _NO_IMAGE}),
-    ):
-        messages = _decoded(body, place)
-        for message in messages if isinstance(messages, list) else ():
-            if isinstance(message, dict) and message.pop("images", None):  # Ollama's, apart
-                message["content"] = message.get("content") or _NO_IMAGE
-            parts = message.get(parts_field) if isinstance(message, dict) else None
-            if isinstance(parts, list) and any(map(_is_image, parts)):
-                left = [part for part in parts if not _is_image(part)]
-                typed = any("type" in part for part in parts if isinstance(part, dict))
-                message[parts_field] = left or [empty if typed else {"text": _NO_IMAGE}]
-    return body
-
-
-def without_penalties(body: Body, model: str, alias: str) -> Body:
+def without_penalties(body: Body, model: str, alias: str, losses: Losses) -> Body:
     """Leave out the penalties, which xAI's reasoning models refuse."""
-    body.pop("frequency_penalty", None)
-    body.pop("presence_penalty", None)
-    return body
+    return _without(body, ("frequency_penalty", "presence_penalty"), losses, neutral=0)
 
 
-def google_search_tool(body: Body, model: str, alias: str) -> Body:
+def google_search_tool(body: Body, model: str, alias: str, losses: Losses) -> Body:
     """A Gemini model behind an OpenAI front searches by a function of this name (`-search`)."""
     tools = _decoded(body, "tools")
     tools = tools if isinstance(tools, list) else []
@@ -119,7 +90,7 @@ def google_search_tool(body: Body, model: str, alias: str) -> Body:
     return body
 
 
-def databricks_thinking(body: Body, model: str, alias: str) -> Body:
+def databricks_thinking(body: Body, model: str, alias: str, losses: Losses) -> Body:
     """An alias with "think" makes a Claude on Databricks think; a trailing number is the budget."""
     if "think" not in alias.lower():
         return body
@@ -128,11 +99,12 @@ def databricks_thinking(body: Body, model: str, alias: str) -> Body:
     budget = int(tail) if tail.isascii() and tail.isdigit() else _THINKING_BUDGET
     if isinstance(limit, int) and budget >= limit:
         budget = _THINKING_BUDGET
-    body["thinking"] = {"type": "enabled", "budget_tokens": budget}
-    body["temperature"] = 1
-    body.pop("top_p", None)
-    body.pop("top_k", None)
-    return body
+    thinking = {"type": "enabled", "budget_tokens": budget}
+    for name, value in (("thinking", thinking), ("temperature", 1)):
+        if _decoded(body, name) not in (None, value):
+            losses.changed(name, "the model's name asks for thinking")
+        body[name] = value
+    return _without(body, ("top_p", "top_k"), losses)
 
 
 _BY_MODEL: tuple[tuple[re.Pattern[str], Quirk], ...] = (
@@ -141,7 +113,7 @@ _BY_MODEL: tuple[tuple[re.Pattern[str], Quirk], ...] = (
     (re.compile(r"gpt-5\.2"), without_top_p),
     (re.compile(r"deepseek-r"), default_temperature),
     (re.compile(r"o3-mini"), formatting_reenabled),
-    (re.compile(r"chatgpt-4o-latest$"), without_tools),
+    (re.compile(r"chatgpt-4o-latest$"), no_tools),
 )
 _TAKES_EFFORT = re.compile(r"gpt-5|gpt-oss|grok-3-mini")
 
@@ -161,21 +133,21 @@ def quirks_for(provider: Provider, model: str, alias: str) -> tuple[Quirk, ...]:
     return (*provider.quirks, *found)
 
 
+def _without(
+    body: Body, names: tuple[str, ...], losses: Losses, *, neutral: float | None = None
+) -> Body:
+    """Take fields out. One that says no more than the model does anyway (`neutral`) is no loss."""
+    for name in names:
+        if name in body:
+            if _decoded(body, name) not in (None, neutral):
+                losses.dropped(name, "the model refuses it")
+            del body[name]
+    return body
+
+
 def _decoded(body: Body, field: str) -> Any:
     """Give a top-level value, decoded in place if it was still as the caller sent it."""
     value = body.get(field)
     if isinstance(value, msgspec.Raw):
         value = body[field] = decoded(value, field)
     return value
-
-
-def _is_image(part: object) -> bool:
-    if not isinstance(part, dict):
-        return False
-    if part.get("type") in _IMAGE_PARTS:
-        return True
-    if isinstance(part.get("image"), dict):  # Converse
-        return True
-    media = part.get("inlineData") or part.get("inline_data") or part.get("fileData") or {}
-    kind = media.get("mimeType") or media.get("mime_type") if isinstance(media, dict) else None
-    return isinstance(kind, str) and kind.startswith("image/")

@@ -22,6 +22,7 @@ from headgate.relay.remembering import Memory, refuse_state
 from headgate.relay.upstream_body import (
     Translation,
     UpstreamBody,
+    allowed,
     same_dialect_body,
     translated_body,
 )
@@ -80,16 +81,19 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _body(self, offer: Offer, endpoint: Endpoint, stream: bool) -> UpstreamBody:
+        policy = self._policy_for(offer)
         if endpoint.dialect != self.call.dialect:
             refuse_state(self.call)
         elif not self._holds_seals(DIALECTS[endpoint.dialect]):
-            return same_dialect_body(self.call, offer, endpoint.dialect, stream)
-        policy = self.policy or offer.channel.on_loss
+            return same_dialect_body(self.call, offer, endpoint.dialect, stream, policy)
         request = self.translation.request
         upstream = WIRES[endpoint.dialect]
         if self.memory is not None and upstream.signs:
             request = self.memory.with_proofs(upstream.proofs_of or upstream.name, request)
         return translated_body(request, offer, endpoint.dialect, stream, policy)
+
+    def _policy_for(self, offer: Offer) -> LossPolicy:
+        return self.policy or offer.channel.on_loss
 
     def _holds_seals(self, dialect: Dialect) -> bool:
         """Whether the body holds proofs of another vendor, which its encoder must leave out."""
@@ -134,6 +138,7 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Answer:
         """Operations with a single reply and no chat in it: embeddings, moderations..."""
         body = body_of(self.call, attempt.offer, endpoint.dialect)
+        allowed(body.losses, attempt.offer, self._policy_for(attempt.offer))
         data = await self._read(attempt, endpoint, body, timeouts, now_s)
         whole, usage = answer_of(self.call, attempt.offer, endpoint.dialect, data)
         return Answer(

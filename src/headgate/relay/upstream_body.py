@@ -6,7 +6,7 @@ a change has to look into is decoded there and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -14,9 +14,9 @@ import msgspec
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.dialects.bridge import DIALECTS, WIRES, patched, translated
 from headgate.dialects.dialect import Target
-from headgate.ir.loss import Loss
+from headgate.ir.loss import Loss, Losses
 from headgate.ir.request import ChatRequest
-from headgate.providers.quirks import without_images, without_tools
+from headgate.providers.left_out import NO_IMAGES, without_images, without_tools
 from headgate.relay.call import Call
 from headgate.relay.form import FormBody
 from headgate.relay.overrides import overridden
@@ -26,6 +26,8 @@ Body = dict[str, Any]
 
 # Quirks are about OpenAI's wire; the other dialects' encoders know their models themselves.
 _QUIRKY = frozenset({"openai_chat", "openai_completions"})
+# What other dialects than the caller's call its tools.
+_TOOLS = frozenset({"toolConfig", "tool_config", "functions", "strict_tools"})
 
 
 class UpstreamBody(msgspec.Struct, frozen=True):
@@ -51,13 +53,26 @@ class Translation:
         return self._request
 
 
-def same_dialect_body(call: Call, offer: Offer, dialect: str, stream: bool) -> UpstreamBody:
-    """Patch a chat body for a channel that speaks the caller's dialect."""
+def same_dialect_body(
+    call: Call,
+    offer: Offer,
+    dialect: str,
+    stream: bool,
+    policy: LossPolicy,
+) -> UpstreamBody:
+    """Patch a chat body for a channel that speaks the caller's dialect.
+
+    Errors: RelayError LOSS_REFUSED when the policy forbids what the channel leaves out.
+    """
     target = _target(offer, stream)
     fields = patched(DIALECTS[dialect], call.fields, target)
     if stream != call.stream:
         fields = {**fields, "stream": msgspec.Raw(b"true" if stream else b"false")}
-    return UpstreamBody(msgspec.json.encode(_changed(dict(fields), offer, dialect)))
+    if not _is_changed(offer, dialect):
+        return UpstreamBody(msgspec.json.encode(fields))
+    losses = Losses(dialect)
+    body = _changed(dict(fields), offer, dialect, losses)
+    return UpstreamBody(msgspec.json.encode(body), allowed(losses, offer, policy))
 
 
 def translated_body(
@@ -70,11 +85,13 @@ def translated_body(
     if request.stream != stream:
         request = msgspec.structs.replace(request, stream=stream)
     body, losses = translated(WIRES[dialect], request, _target(offer, stream))
-    found = tuple(losses)
-    if found and policy is LossPolicy.REFUSE:
-        raise RelayError(_refusal(found, offer))
-    body = _changed(body, offer, dialect)
-    return UpstreamBody(msgspec.json.encode(body), found)
+    if _is_changed(offer, dialect):
+        left_out = Losses(dialect)
+        body = _changed(body, offer, dialect, left_out)
+        for loss in left_out:
+            tell = losses.dropped if loss.action == "dropped" else losses.changed
+            tell(_kind(loss), loss.note)
+    return UpstreamBody(msgspec.json.encode(body), allowed(losses, offer, policy))
 
 
 def _target(offer: Offer, stream: bool) -> Target:
@@ -87,16 +104,44 @@ def _target(offer: Offer, stream: bool) -> Target:
     )
 
 
-def _changed(body: Body, offer: Offer, dialect: str) -> Body:
-    """Quirks of the model, flags of the channel, then the operator's overrides: they win."""
+def _kind(loss: Loss) -> str:
+    """Name what was left out of a translated body: its places are not those of the caller's."""
+    if loss.note == NO_IMAGES:
+        return "images"
+    name = loss.field.rpartition(".")[2]
+    return "tools" if name in _TOOLS else name
+
+
+def _is_changed(offer: Offer, dialect: str) -> bool:
+    channel = offer.channel
+    return bool(
+        (offer.quirks and dialect in _QUIRKY)
+        or offer.overrides
+        or not (channel.tools and channel.images)
+    )
+
+
+def _changed(body: Body, offer: Offer, dialect: str, losses: Losses) -> Body:
+    """Quirks of the model, flags of the channel, then the operator's overrides: they win.
+
+    What the operator overrides is as it should be, and no loss.
+    """
     if dialect in _QUIRKY:
         for quirk in offer.quirks:
-            body = quirk(body, offer.model, offer.alias)
+            body = quirk(body, offer.model, offer.alias, losses)
     if not offer.channel.tools:
-        body = without_tools(body)
+        body = without_tools(body, losses)
     if not offer.channel.images:
-        body = without_images(body)
+        body = without_images(body, losses)
     return overridden(body, offer.overrides) if offer.overrides else body
+
+
+def allowed(losses: Iterable[Loss], offer: Offer, policy: LossPolicy) -> tuple[Loss, ...]:
+    """Give the losses if the policy allows any. Errors: RelayError LOSS_REFUSED."""
+    found = tuple(losses)
+    if found and policy is LossPolicy.REFUSE:
+        raise RelayError(_refusal(found, offer))
+    return found
 
 
 def _refusal(losses: Sequence[Loss], offer: Offer) -> Failure:
