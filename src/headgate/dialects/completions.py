@@ -17,14 +17,13 @@ from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.base.frames import Frame
 from headgate.dialects.dialect import Dialect, ReplyContext, Target
 from headgate.dialects.framing.sse import SseDecoder
+from headgate.dialects.lenient_json import objects_of, parsed_object
 from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.dialects.openai_chat.finish import finish_word, name_finish_losses
 from headgate.dialects.openai_chat.places import misshapen, refuse
-from headgate.dialects.openai_chat.reply import objects
 from headgate.dialects.openai_chat.stream import ChatStreamDecoder
 from headgate.dialects.openai_chat.text_only import name_part_losses
 from headgate.dialects.openai_chat.usage import encode_usage
-from headgate.dialects.openai_chat.wire import decode_object
 from headgate.ir.events import Ended, Event, Failed, Finished, PartDelta, PartStarted, Started
 from headgate.ir.loss import Losses, drop_extras
 from headgate.ir.reply import Choice, Finish, Reply
@@ -83,7 +82,7 @@ def decode_request(body: bytes) -> ChatRequest:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RelayError(Failure(kind=FailureKind.INVALID_JSON, message=str(error))) from None
     options = asked.stream_options or _Options()
-    given = decode_object(body) or {}
+    given = parsed_object(body) or {}
     rest = {name: value for name, value in given.items() if name not in _KNOWN and value}
     return ChatRequest(
         model=asked.model,
@@ -163,11 +162,11 @@ class _Offsets:
         if logprobs is None or "tokens" in logprobs:
             return dict(logprobs) if logprobs is not None else None
         written: Json = {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []}
-        for entry in objects(logprobs.get("content")):
+        for entry in objects_of(logprobs.get("content")):
             token = str(entry.get("token", ""))
             written["tokens"].append(token)
             written["token_logprobs"].append(entry.get("logprob"))
-            top = {e.get("token"): e.get("logprob") for e in objects(entry.get("top_logprobs"))}
+            top = {e.get("token"): e.get("logprob") for e in objects_of(entry.get("top_logprobs"))}
             written["top_logprobs"].append(top)
             written["text_offset"].append(self._offset)
             self._offset += len(token)
@@ -282,7 +281,7 @@ def _choice_as_chat(choice: Json) -> Json:
 
 def decode_reply(body: bytes) -> Reply:
     """Read a `text_completion`. Errors: as for chat."""
-    wire = decode_object(body)
+    wire = parsed_object(body)
     return OPENAI_CHAT.decode_reply(body if wire is None else msgspec.json.encode(_as_chat(wire)))
 
 
@@ -294,7 +293,7 @@ class CompletionDecoder:
 
     def feed(self, frame: Frame) -> list[Event]:
         """Take a frame, give its events."""
-        wire = decode_object(frame.data)
+        wire = parsed_object(frame.data)
         if wire is not None:
             frame = Frame(msgspec.json.encode(_as_chat(wire)), frame.event)
         return self._chat.feed(frame)

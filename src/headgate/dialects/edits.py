@@ -15,12 +15,12 @@ import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.dialects.dialect import Dialect, ReplyContext, Target
+from headgate.dialects.lenient_json import parsed_object
 from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.dialects.openai_chat.finish import finish_word, name_finish_losses
 from headgate.dialects.openai_chat.places import misshapen, refuse
 from headgate.dialects.openai_chat.text_only import name_part_losses
 from headgate.dialects.openai_chat.usage import encode_usage
-from headgate.dialects.openai_chat.wire import decode_object
 from headgate.ir.loss import Losses, drop_extras
 from headgate.ir.reply import Choice, Reply
 from headgate.ir.request import ChatRequest, Json, Refusal, Text, Turn
@@ -62,7 +62,7 @@ def decode_request(body: bytes) -> ChatRequest:
         refuse("`instruction` must say what to do", "instruction")
     if asked.stream:
         refuse("an edit has no stream", "stream")
-    given = decode_object(body) or {}
+    given = parsed_object(body) or {}
     rest = {name: value for name, value in given.items() if name not in _KNOWN and value}
     # Some wires take no empty text, and none a chat without words of the user.
     words = asked.input if asked.input and asked.input.strip() else asked.instruction

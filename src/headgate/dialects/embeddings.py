@@ -19,10 +19,10 @@ from msgspec import Raw
 from headgate.base.failure import RelayError
 from headgate.dialects.dialect import Fields
 from headgate.dialects.fields import decoded, field
+from headgate.dialects.lenient_json import parsed_object
 from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
 from headgate.dialects.openai_chat.places import refuse
 from headgate.dialects.openai_chat.usage import encode_usage, usage_in
-from headgate.dialects.openai_chat.wire import decode_object
 from headgate.ir.loss import Losses
 from headgate.ir.request import Json
 from headgate.ir.usage import Usage, clamped
@@ -171,7 +171,7 @@ def _read_openai(body: bytes, fields: Fields, _model: str) -> tuple[bytes, Usage
 
 
 def _refuse(body: bytes) -> NoReturn:
-    error = decode_error(decode_object(body) or {})
+    error = decode_error(parsed_object(body) or {})
     raise RelayError(failure_of(error) if error else bad_reply("the reply holds no embeddings"))
 
 
@@ -198,7 +198,7 @@ def _read_gemini(body: bytes, fields: Fields, model: str) -> tuple[bytes, Usage 
 
     Errors: RelayError when it holds no vectors.
     """
-    wire = decode_object(body) or {}
+    wire = parsed_object(body) or {}
     single = wire.get("embedding")
     entries = [single] if isinstance(single, dict) else wire.get("embeddings")
     if not isinstance(entries, list) or not entries:
@@ -238,7 +238,7 @@ def _ask_cohere(fields: Fields, model: str, losses: Losses) -> Json:
 
 def _read_cohere(body: bytes, fields: Fields, model: str) -> tuple[bytes, Usage | None]:
     """Read the reply of `embed`. Errors: RelayError when it holds no vectors."""
-    wire = decode_object(body) or {}
+    wire = parsed_object(body) or {}
     by_type = wire.get("embeddings")
     vectors = by_type.get("float") if isinstance(by_type, dict) else by_type
     if not isinstance(vectors, list) or not vectors:
@@ -270,7 +270,7 @@ def _ask_ollama(fields: Fields, model: str, losses: Losses) -> Json:
 
 def _read_ollama(body: bytes, fields: Fields, model: str) -> tuple[bytes, Usage | None]:
     """Read the reply of `/api/embed`. Errors: RelayError when it holds no vectors."""
-    wire = decode_object(body) or {}
+    wire = parsed_object(body) or {}
     vectors = wire.get("embeddings")
     if not isinstance(vectors, list) or not vectors:
         _refuse(body)

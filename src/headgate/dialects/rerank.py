@@ -16,6 +16,7 @@ import msgspec
 from headgate.base.failure import RelayError
 from headgate.dialects.dialect import Fields
 from headgate.dialects.fields import decoded_fields, field
+from headgate.dialects.lenient_json import compact, object_of
 from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
 from headgate.dialects.openai_chat.places import refuse
 from headgate.ir.loss import Losses
@@ -85,7 +86,7 @@ def _texts(wish: _Wish, losses: Losses) -> list[str]:
             texts.append(chosen["text"])
         else:
             losses.changed(f"documents[{index}]", "an object, sent as its JSON")
-            texts.append(msgspec.json.encode(chosen).decode())
+            texts.append(compact(chosen))
     return texts
 
 
@@ -146,8 +147,8 @@ def _usage(wire: Json) -> Usage | None:
     Shape: {"usage": {"total_tokens", "prompt_tokens"}} (Jina and most others), or {"meta":
     {"billed_units": {"search_units", "input_tokens"}, "tokens": {"input_tokens"}}} (Cohere).
     """
-    meta, usage = _object(wire, "meta"), _object(wire, "usage")
-    billed, tokens = _object(meta, "billed_units"), _object(meta, "tokens")
+    meta, usage = object_of(wire.get("meta")), object_of(wire.get("usage"))
+    billed, tokens = object_of(meta.get("billed_units")), object_of(meta.get("tokens"))
     if not (usage or billed or tokens):
         return None
     counts = (
@@ -160,11 +161,6 @@ def _usage(wire: Json) -> Usage | None:
 
 def _first(counts: tuple[object, ...]) -> int:
     return next((count for value in counts if (count := clamped(value))), 0)
-
-
-def _object(wire: Json, key: str) -> Json:
-    value = wire.get(key)
-    return value if isinstance(value, dict) else {}
 
 
 def _written(wire: Json, rows: list[Json], fields: Fields, model: str) -> bytes:

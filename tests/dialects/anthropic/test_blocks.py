@@ -10,7 +10,6 @@ import pytest
 
 from headgate.base.failure import RelayError
 from headgate.dialects.anthropic.blocks import (
-    arguments_object,
     decode_block,
     encode_citation,
     encode_document_source,
@@ -230,13 +229,3 @@ def test_a_text_document_goes_as_text() -> None:
         "media_type": "text/plain",
         "data": "grüße",
     }
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [('{"a":1}', {"a": 1}), ("", {}), (" ", {}), ("[1]", None), ("{", None), ("\ud800", None)],
-)
-def test_arguments_are_an_object_or_nothing(
-    arguments: str, expected: dict[str, Any] | None
-) -> None:
-    assert arguments_object(arguments) == expected

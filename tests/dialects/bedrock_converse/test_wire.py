@@ -5,12 +5,10 @@ import base64
 import pytest
 
 from headgate.dialects.bedrock_converse.wire import (
-    arguments_object,
     decode_redacted,
     decode_signature,
     encode_redacted,
     invalid,
-    parsed_object,
 )
 from headgate.ir.request import Signature
 from tests.dialects.bedrock_converse.asked import PROOF
@@ -47,18 +45,6 @@ def test_redacted_reasoning_of_others_is_kept_as_it_came(data: str) -> None:
     signature = decode_redacted(data)
     assert signature == Signature("bedrock_converse", data)
     assert encode_redacted(signature) == data
-
-
-@pytest.mark.parametrize(
-    ("text", "found"), [("", {}), (" ", {}), ('{"a":1}', {"a": 1}), ("[1]", None), ("{", None)]
-)
-def test_arguments_are_an_object_or_none(text: str, found: object) -> None:
-    assert arguments_object(text) == found
-
-
-def test_only_json_objects_are_objects() -> None:
-    assert parsed_object(b'{"a":1}') == {"a": 1}
-    assert [parsed_object(body) for body in (b"[]", b"x", b"\xff", b"[" * 100_000)] == [None] * 4
 
 
 def test_a_mistake_has_its_place() -> None:

@@ -5,7 +5,7 @@ import pytest
 from headgate.base.failure import RelayError
 from headgate.dialects.gemini.parts import (
     CallNames,
-    arguments_object,
+    arguments_of,
     decode_part,
     encode_call,
     encode_id,
@@ -193,12 +193,12 @@ def test_only_geminis_own_signature_is_written() -> None:
     ],
 )
 def test_arguments_are_an_object(arguments: str, args: Json) -> None:
-    assert arguments_object(ToolCall(call_id="x", name="f", arguments=arguments)) == args
+    assert arguments_of(ToolCall(call_id="x", name="f", arguments=arguments)) == args
 
 
 def test_free_text_input_is_an_argument() -> None:
     call = ToolCall(call_id="x", name="f", arguments='{"a":1}', custom=True)
-    assert arguments_object(call) == {"input": '{"a":1}'}
+    assert arguments_of(call) == {"input": '{"a":1}'}
 
 
 @pytest.mark.parametrize(
@@ -253,4 +253,4 @@ def test_a_source_that_cannot_be_written_says_why() -> None:
 
 def test_arguments_nested_without_end_are_a_text() -> None:
     deep = "[" * 20_000
-    assert arguments_object(ToolCall(call_id="c", name="f", arguments=deep)) == {"input": deep}
+    assert arguments_of(ToolCall(call_id="c", name="f", arguments=deep)) == {"input": deep}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from headgate.dialects.openai_chat.wire import decode_chunk, decode_object, glance
+from headgate.dialects.openai_chat.wire import decode_chunk, glance
 
 
 def test_a_chunk_of_the_usual_types_is_read_as_it_is() -> None:
@@ -40,13 +40,6 @@ def test_bent_types_are_straightened() -> None:
 def test_what_is_no_chunk_is_refused(data: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_chunk(data)
-
-
-def test_an_object_is_decoded_and_anything_else_is_none() -> None:
-    assert decode_object(b'{"a":1}') == {"a": 1}
-    assert decode_object(b"[1]") is None
-    assert decode_object(b"<html>") is None
-    assert decode_object(b'{"a":' * 100_000) is None
 
 
 @pytest.mark.parametrize(

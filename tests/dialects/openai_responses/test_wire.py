@@ -9,7 +9,6 @@ from headgate.dialects.openai_responses.wire import (
     Leftovers,
     Reader,
     by_place,
-    objects,
     parsed,
     put,
     restore,
@@ -64,8 +63,3 @@ def test_what_has_no_place_any_more_is_told() -> None:
 
 def test_leftovers_are_found_by_their_object() -> None:
     assert by_place({"id": "m", "content[0].x": 1}) == {"": {"id": "m"}, "content[0]": {"x": 1}}
-
-
-def test_only_objects_are_read_from_an_upstreams_list() -> None:
-    assert objects([1, {"a": 1}, None]) == [{"a": 1}]
-    assert objects("text") == []

@@ -11,9 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
-import msgspec
-
-from headgate.dialects.anthropic.wire import NAME, Leftovers, Reader, compact
+from headgate.dialects.anthropic.wire import NAME, Leftovers, Reader
+from headgate.dialects.lenient_json import compact
 from headgate.ir.request import (
     CacheMark,
     Citation,
@@ -264,17 +263,6 @@ def put_back(block: Json, place: str, leftovers: Mapping[str, Json]) -> None:
         more = leftovers.get(f"{place}.{name}")
         if more:
             block[name] = {**more, **(block.get(name) or {})}
-
-
-def arguments_object(arguments: str) -> Json | None:
-    """Read a call's arguments. None if they are not the JSON text of an object."""
-    if not arguments.strip():
-        return {}
-    try:
-        value = msgspec.json.decode(arguments.encode())
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _decode_source(reader: Reader, kept: Leftovers) -> Source | None:

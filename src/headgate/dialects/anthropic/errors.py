@@ -15,6 +15,7 @@ from headgate.base.frames import Frame
 from headgate.base.secrets import mask
 from headgate.dialects.dialect import UpstreamError
 from headgate.dialects.framing.sse import frame_bytes
+from headgate.dialects.lenient_json import parsed_object
 from headgate.ir.request import Json
 
 _K = FailureKind
@@ -171,12 +172,3 @@ def inspect_reply(body: bytes) -> Failure | None:
 def bad_reply(message: str) -> Failure:
     """Say that the upstream's words are none of the Messages API."""
     return Failure(kind=_K.UPSTREAM_BAD_REPLY, message=message)
-
-
-def parsed_object(body: bytes) -> Json | None:
-    """Parse an upstream's JSON object. None for anything else."""
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None

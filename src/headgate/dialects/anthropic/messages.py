@@ -19,7 +19,6 @@ from typing import TypeGuard
 import msgspec
 
 from headgate.dialects.anthropic.blocks import (
-    arguments_object,
     encode_cache,
     encode_document_source,
     encode_source,
@@ -28,6 +27,7 @@ from headgate.dialects.anthropic.blocks import (
 )
 from headgate.dialects.anthropic.models import ModelRules
 from headgate.dialects.anthropic.wire import NAME, by_place, invalid
+from headgate.dialects.lenient_json import arguments_object
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     Audio,

@@ -13,7 +13,6 @@ import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.dialects.anthropic.blocks import (
-    arguments_object,
     decode_block,
     encode_citation,
     encode_source,
@@ -21,9 +20,10 @@ from headgate.dialects.anthropic.blocks import (
     put_back,
     sealed_id,
 )
-from headgate.dialects.anthropic.errors import bad_reply, inspect_reply, parsed_object
+from headgate.dialects.anthropic.errors import bad_reply, inspect_reply
 from headgate.dialects.anthropic.wire import NAME, Leftovers, Reader, by_place
 from headgate.dialects.dialect import ReplyContext
+from headgate.dialects.lenient_json import arguments_object, object_of, parsed_object
 from headgate.ir.loss import Losses, change_citations, drop_block, drop_counts, drop_extras
 from headgate.ir.reply import Choice, Finish, FinishReason, Reply
 from headgate.ir.request import (
@@ -160,10 +160,10 @@ def decode_usage(wire: Mapping[str, Any]) -> Usage:
     all_read, all_cached, all_written, all_output = (
         sum(clamped(call.get(name)) for call in inner) for name in _COUNTS
     )
-    by_age = _object(wire, "cache_creation")
+    by_age = object_of(wire.get("cache_creation"))
     hour = clamped(by_age.get("ephemeral_1h_input_tokens"))
     written = max(written, hour + clamped(by_age.get("ephemeral_5m_input_tokens")))
-    thought = clamped(_object(wire, "output_tokens_details").get("thinking_tokens"))
+    thought = clamped(object_of(wire.get("output_tokens_details")).get("thinking_tokens"))
     return Usage(
         input=read,
         cache_read=cached,
@@ -171,7 +171,7 @@ def decode_usage(wire: Mapping[str, Any]) -> Usage:
         output=output,
         cache_write_1h=hour,
         reasoning=min(thought, output),
-        web_searches=clamped(_object(wire, "server_tool_use").get("web_search_requests")),
+        web_searches=clamped(object_of(wire.get("server_tool_use")).get("web_search_requests")),
         inner_input=max(all_read + all_cached + all_written - read - cached - written, 0),
         inner_output=max(all_output - output, 0),
     )
@@ -335,8 +335,3 @@ def encode_citations(citations: Iterable[Citation], losses: Losses) -> list[Json
                 losses.changed("reply.citations", "without their places in the text")
     change_citations(losses, citations, NAME)
     return written
-
-
-def _object(wire: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = wire.get(key)
-    return value if isinstance(value, dict) else {}

@@ -35,12 +35,12 @@ from headgate.dialects.anthropic.wire import (
     Leftovers,
     Reader,
     by_place,
-    compact,
     invalid,
     joined,
     parsed,
 )
 from headgate.dialects.dialect import Fields, Target
+from headgate.dialects.lenient_json import compact
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     ChatRequest,

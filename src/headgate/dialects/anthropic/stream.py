@@ -17,8 +17,9 @@ from headgate.base.frames import Frame
 from headgate.dialects.anthropic.blocks import decode_block, decode_citation, opened
 from headgate.dialects.anthropic.errors import bad_reply, decode_error, failure_of
 from headgate.dialects.anthropic.reply import call_input, decode_finish, decode_tier, decode_usage
-from headgate.dialects.anthropic.wire import NAME, Leftovers, compact
+from headgate.dialects.anthropic.wire import NAME, Leftovers
 from headgate.dialects.dialect import UpstreamError
+from headgate.dialects.lenient_json import compact
 from headgate.ir.events import (
     Ended,
     Event,

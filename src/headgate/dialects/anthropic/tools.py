@@ -12,7 +12,8 @@ from headgate.dialects.anthropic.messages import acceptable_name
 from headgate.dialects.anthropic.models import ModelRules
 from headgate.dialects.anthropic.schema import object_schema, strict_schema
 from headgate.dialects.anthropic.thinking import Thoughts
-from headgate.dialects.anthropic.wire import NAME, Leftovers, Reader, compact, invalid
+from headgate.dialects.anthropic.wire import NAME, Leftovers, Reader, invalid
+from headgate.dialects.lenient_json import compact
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, CustomTool, Json, NativeTool, Tool, ToolChoice
 

@@ -151,11 +151,6 @@ def by_place(leftovers: Mapping[str, Any]) -> dict[str, Json]:
     return grouped
 
 
-def compact(value: Any) -> str:
-    """Write JSON text without blanks."""
-    return msgspec.json.encode(value).decode()
-
-
 _KINDS = {str: "str", bool: "bool", int: "int", float: "float", list: "array", dict: "object"}
 
 

@@ -13,12 +13,8 @@ import re
 import zlib
 
 from headgate.dialects.bedrock_converse.models import ModelRules
-from headgate.dialects.bedrock_converse.wire import (
-    CLAUDE,
-    NAME,
-    arguments_object,
-    encode_redacted,
-)
+from headgate.dialects.bedrock_converse.wire import CLAUDE, NAME, encode_redacted
+from headgate.dialects.lenient_json import arguments_object
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     Audio,

@@ -15,9 +15,9 @@ from typing import Any
 from headgate.base.failure import Failure, FailureKind
 from headgate.base.frames import Frame
 from headgate.base.secrets import mask
-from headgate.dialects.bedrock_converse.wire import parsed_object
 from headgate.dialects.dialect import UpstreamError
 from headgate.dialects.framing.aws_event_stream import ERROR_EVENT
+from headgate.dialects.lenient_json import parsed_object
 
 _K = FailureKind
 

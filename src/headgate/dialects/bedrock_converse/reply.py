@@ -11,13 +11,8 @@ from typing import Any
 
 from headgate.base.failure import RelayError
 from headgate.dialects.bedrock_converse.errors import content_of, inspect_reply
-from headgate.dialects.bedrock_converse.wire import (
-    NAME,
-    compact,
-    decode_redacted,
-    decode_signature,
-    parsed_object,
-)
+from headgate.dialects.bedrock_converse.wire import NAME, decode_redacted, decode_signature
+from headgate.dialects.lenient_json import compact, parsed_object
 from headgate.ir.reply import Choice, Finish, FinishReason, Reply
 from headgate.ir.request import (
     Citation,

@@ -24,8 +24,8 @@ from headgate.dialects.bedrock_converse.thinking import (
     suffix_reasoning,
 )
 from headgate.dialects.bedrock_converse.tools import encode_tool_config, is_forced, unforced
-from headgate.dialects.bedrock_converse.wire import compact
 from headgate.dialects.dialect import Target
+from headgate.dialects.lenient_json import compact
 from headgate.ir.custom_tools import as_functions
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, Json, ResponseFormat

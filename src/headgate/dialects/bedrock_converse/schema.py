@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headgate.dialects.bedrock_converse.wire import compact
+from headgate.dialects.lenient_json import compact
 from headgate.ir.request import Json
 
 EMPTY: Json = {"type": "object", "properties": {}}

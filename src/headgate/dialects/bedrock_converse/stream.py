@@ -27,7 +27,8 @@ from headgate.dialects.bedrock_converse.reply import (
     decode_usage,
     is_server_tool,
 )
-from headgate.dialects.bedrock_converse.wire import arguments_object, decode_signature
+from headgate.dialects.bedrock_converse.wire import decode_signature
+from headgate.dialects.lenient_json import arguments_object
 from headgate.ir.events import (
     Ended,
     Event,

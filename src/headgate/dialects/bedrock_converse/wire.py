@@ -16,12 +16,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import Any
-
-import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
-from headgate.ir.request import Json, Signature
+from headgate.ir.request import Signature
 
 NAME = "bedrock_converse"
 CLAUDE = "anthropic"  # the dialect that Claude's proofs belong to
@@ -40,25 +37,6 @@ def invalid(message: str, place: str) -> RelayError:
             param=place,
         )
     )
-
-
-def compact(value: Any) -> str:
-    """Write JSON text without blanks."""
-    return msgspec.json.encode(value).decode()
-
-
-def parsed_object(body: bytes) -> Json | None:
-    """Parse an upstream's JSON object. None for anything else."""
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def arguments_object(arguments: str) -> Json | None:
-    """Read a call's arguments. None if they are not the JSON text of an object."""
-    return parsed_object(arguments.encode(errors="replace")) if arguments.strip() else {}
 
 
 def decode_signature(text: str) -> Signature | None:

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from headgate.dialects.cohere.wire import NAME, object_in, objects_in, text_in
+from headgate.dialects.cohere.models import NAME
+from headgate.dialects.lenient_json import object_of, one_or_more, text_of
 from headgate.ir.request import Citation, Json
 
 PLAN = "PLAN"
@@ -23,22 +24,22 @@ def decode_citation(wire: Json) -> tuple[Citation, ...]:
     "tool_output": {...}}], "content_index", "type"}.
     Units:  characters of the content block that `content_index` names.
     """
-    sources = objects_in(wire, "sources")
+    sources = one_or_more(wire.get("sources"))
     if not sources:
         return (_citation(wire, {}, wire),)
     return tuple(_citation(wire, source, {**wire, "sources": [source]}) for source in sources)
 
 
 def _citation(wire: Json, source: Json, native: Json) -> Citation:
-    said = object_in(source, "document") or object_in(source, "tool_output")
-    source_id = text_in(source, "id")
-    url = text_in(said, "url")
+    said = object_of(source.get("document")) or object_of(source.get("tool_output"))
+    source_id = text_of(source.get("id"))
+    url = text_of(said.get("url"))
     if not url and source_id.startswith(("https://", "http://")):
         url = source_id
     return Citation(
         url=url,
-        title=text_in(said, "title") or source_id,
-        cited_text=text_in(said, "text") or text_in(said, "snippet"),
+        title=text_of(said.get("title")) or source_id,
+        cited_text=text_of(said.get("text")) or text_of(said.get("snippet")),
         start=_offset(wire, "start"),
         end=_offset(wire, "end"),
         origin=NAME,

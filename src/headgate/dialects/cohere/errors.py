@@ -12,8 +12,8 @@ from typing import Any
 from headgate.base.failure import Failure, FailureKind
 from headgate.base.frames import Frame
 from headgate.base.secrets import mask
-from headgate.dialects.cohere.wire import object_in, parsed_object, text_in
 from headgate.dialects.dialect import UpstreamError
+from headgate.dialects.lenient_json import object_of, parsed_object, text_of
 from headgate.ir.request import Json
 
 _K = FailureKind
@@ -39,9 +39,13 @@ def decode_error(body: Mapping[str, Any]) -> UpstreamError | None:
     Shape: {"id", "message", "error_type"?}; in a stream's end {"error", "error_type"?}; whoever
     stands in between may wrap it: {"error": {"message", "type", "code"}}.
     """
-    wrapped = object_in(body, "error")
-    message = text_in(wrapped, "message") or text_in(body, "error") or text_in(body, "message")
-    kind = text_in(body, "error_type") or text_in(wrapped, "type")
+    wrapped = object_of(body.get("error"))
+    message = (
+        text_of(wrapped.get("message"))
+        or text_of(body.get("error"))
+        or text_of(body.get("message"))
+    )
+    kind = text_of(body.get("error_type")) or text_of(wrapped.get("type"))
     if not (message or wrapped):
         return None
     code = wrapped.get("code")
@@ -72,7 +76,7 @@ def broken_off(finish_reason: str, *places: Mapping[str, Any]) -> Failure | None
     """
     if finish_reason not in BROKEN_REASONS:
         return None
-    kind = next((word for place in places if (word := text_in(place, "error_type"))), "")
+    kind = next((word for place in places if (word := text_of(place.get("error_type")))), "")
     if kind == MALFORMED_CALL:
         return None
     error = next((found for place in places if (found := decode_error(place))), UpstreamError())
@@ -88,10 +92,10 @@ def inspect_first(frame: Frame) -> Failure | None:
     event = parsed_object(frame.data)
     if event is None:
         return bad_reply("the upstream's stream does not begin with JSON")
-    kind = text_in(event, "type") or frame.event
+    kind = text_of(event.get("type")) or frame.event
     if kind == "message-end":
-        delta = object_in(event, "delta")
-        reason = text_in(delta, "finish_reason")
+        delta = object_of(event.get("delta"))
+        reason = text_of(delta.get("finish_reason"))
         return broken_off(reason, delta, event) or bad_reply("the upstream's answer is empty")
     if not kind or kind == "error":
         error = decode_error(event)
@@ -111,7 +115,7 @@ def inspect_reply(body: bytes) -> Failure | None:
         if error is not None:
             return failure_of(error)
         return bad_reply("the upstream's answer has no message")
-    reason = text_in(reply, "finish_reason")
+    reason = text_of(reply.get("finish_reason"))
     if not reason and not _says_something(reply["message"]):
         return bad_reply("the upstream's answer is empty")
     return broken_off(reason, {k: v for k, v in reply.items() if k != "message"})

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 import msgspec
 
 from headgate.dialects.cohere.citations import encode_citations
-from headgate.dialects.cohere.wire import NAME, compact, parsed_object
+from headgate.dialects.cohere.models import NAME
+from headgate.dialects.lenient_json import arguments_object, compact
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     Audio,
@@ -210,8 +211,8 @@ class _Writer:
         return part.text
 
     def _call(self, part: ToolCall, place: str) -> Json:
-        arguments = part.arguments or "{}"
-        if parsed_object(arguments.encode("utf-8", "replace")) is None:
+        arguments = part.arguments if part.arguments.strip() else "{}"
+        if arguments_object(arguments) is None:
             arguments = compact({"arguments": arguments})
             self._losses.changed(place, "the arguments are not a JSON object; sent inside one")
         self._name_signature(part, place)

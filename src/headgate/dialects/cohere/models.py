@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+NAME = "cohere"
+
 # Those that never think. Newer ones do, so a name that is not known is taken for one of them.
 _PLAIN = re.compile(
     r"(?:^|/)(?:c4ai-)?(?:aya|command-r|command-a-(?:03|vision|translate)"

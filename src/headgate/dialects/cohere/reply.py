@@ -11,13 +11,13 @@ from typing import Any
 from headgate.base.failure import RelayError
 from headgate.dialects.cohere.citations import PLAN, THOUGHTS, decode_citation, unplaced
 from headgate.dialects.cohere.errors import MALFORMED_CALL, bad_reply, inspect_reply
-from headgate.dialects.cohere.wire import (
-    NAME,
-    compact,
-    object_in,
-    objects_in,
+from headgate.dialects.cohere.models import NAME
+from headgate.dialects.lenient_json import (
+    arguments_text,
+    object_of,
+    one_or_more,
     parsed_object,
-    text_in,
+    text_of,
 )
 from headgate.ir.reply import Choice, Finish, FinishReason, Reply
 from headgate.ir.request import Citation, Json, Opaque, Part, Text, Thinking, ToolCall
@@ -48,14 +48,16 @@ def decode_reply(body: bytes) -> Reply:
     wire = parsed_object(body)
     if wire is None:
         raise RelayError(bad_reply("the upstream's answer is not a JSON object"))
-    parts = decode_message(object_in(wire, "message"))
-    logprobs = decode_logprobs(objects_in(wire, "logprobs"))
-    finish = decode_finish(text_in(wire, "finish_reason"), text_in(wire, "error_type"), parts)
+    parts = decode_message(object_of(wire.get("message")))
+    logprobs = decode_logprobs(one_or_more(wire.get("logprobs")))
+    finish = decode_finish(
+        text_of(wire.get("finish_reason")), text_of(wire.get("error_type")), parts
+    )
     return Reply(
-        reply_id=text_in(wire, "id"),
-        model=text_in(wire, "model"),
+        reply_id=text_of(wire.get("id")),
+        model=text_of(wire.get("model")),
         choices=(Choice(parts=parts, finish=finish, logprobs=logprobs),),
-        usage=decode_usage(object_in(wire, "usage")),
+        usage=decode_usage(object_of(wire.get("usage"))),
         extras=decode_extras(wire),
     )
 
@@ -72,10 +74,10 @@ def decode_message(message: Mapping[str, Any]) -> tuple[Part, ...]:
     Content is a list of blocks, or (in some hosts of the wire) a plain text.
     """
     parts: list[Part] = []
-    if plan := text_in(message, "tool_plan"):
+    if plan := text_of(message.get("tool_plan")):
         parts.append(Thinking(text=plan))
-    blocks = objects_in(message, "content")
-    if text := text_in(message, "content"):
+    blocks = one_or_more(message.get("content"))
+    if text := text_of(message.get("content")):
         blocks = [{"type": "text", "text": text}]
     places: dict[int, int] = {}  # content_index -> index of our part
     for index, block in enumerate(blocks):
@@ -83,8 +85,8 @@ def decode_message(message: Mapping[str, Any]) -> tuple[Part, ...]:
         if part is not None:
             places[index] = len(parts)
             parts.append(part)
-    _attach(parts, places, objects_in(message, "citations"))
-    parts += [decode_call(call) for call in objects_in(message, "tool_calls")]
+    _attach(parts, places, one_or_more(message.get("citations")))
+    parts += [decode_call(call) for call in one_or_more(message.get("tool_calls"))]
     return tuple(parts)
 
 
@@ -92,10 +94,10 @@ def decode_block(block: Json) -> Part | None:
     """Read a content block; an unknown kind is kept whole. None: it says nothing."""
     match block.get("type"):
         case "text" | None:
-            text = text_in(block, "text")
+            text = text_of(block.get("text"))
             return Text(text=text) if text else None
         case "thinking":
-            text = text_in(block, "thinking")
+            text = text_of(block.get("thinking"))
             return Thinking(text=text) if text else None
         case _:
             return Opaque(dialect=NAME, block=block)
@@ -103,12 +105,11 @@ def decode_block(block: Json) -> Part | None:
 
 def decode_call(call: Json) -> ToolCall:
     """Read a finished tool call."""
-    function = object_in(call, "function")
-    arguments = function.get("arguments")
-    if arguments is not None and not isinstance(arguments, str):
-        arguments = compact(arguments)  # an object, where the wire has JSON text
+    function = object_of(call.get("function"))
     return ToolCall(
-        call_id=text_in(call, "id"), name=text_in(function, "name"), arguments=arguments or "{}"
+        call_id=text_of(call.get("id")),
+        name=text_of(function.get("name")),
+        arguments=arguments_text(function.get("arguments")) or "{}",
     )
 
 
@@ -153,7 +154,7 @@ def decode_usage(wire: Mapping[str, Any]) -> Usage | None:
             `cached_tokens` is a part of that, never of what is billed.
     Errors: none; a missing count is zero, a lie is clamped.
     """
-    billed, tokens = object_in(wire, "billed_units"), object_in(wire, "tokens")
+    billed, tokens = object_of(wire.get("billed_units")), object_of(wire.get("tokens"))
     if not (billed or tokens):
         return None
     cached = 0
@@ -182,7 +183,7 @@ def decode_logprobs(items: Iterable[Json]) -> Json | None:
     """
     content: list[Json] = []
     for item in items:
-        text, values = text_in(item, "text"), item.get("logprobs")
+        text, values = text_of(item.get("text")), item.get("logprobs")
         known = [value for value in values if _is_number(value)] if isinstance(values, list) else []
         if known:
             piece = {"token": text, "logprob": sum(known), "bytes": list(text.encode())}

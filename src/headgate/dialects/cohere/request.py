@@ -7,10 +7,10 @@ Source: docs.cohere.com/reference/chat, /docs/structured-outputs, /docs/reasonin
 from __future__ import annotations
 
 from headgate.dialects.cohere.messages import Rules, arrange
-from headgate.dialects.cohere.models import thinks
+from headgate.dialects.cohere.models import NAME, thinks
 from headgate.dialects.cohere.tools import encode_tools
-from headgate.dialects.cohere.wire import NAME, compact
 from headgate.dialects.dialect import Target
+from headgate.dialects.lenient_json import compact
 from headgate.ir.custom_tools import as_functions
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, Effort, Json, Reasoning, ResponseFormat

@@ -12,21 +12,21 @@ from headgate.base.failure import Failure, FailureKind
 from headgate.base.frames import Frame
 from headgate.dialects.cohere.citations import PLAN, THOUGHTS, decode_citation, unplaced
 from headgate.dialects.cohere.errors import bad_reply, broken_off, decode_error, failure_of
+from headgate.dialects.cohere.models import NAME
 from headgate.dialects.cohere.reply import (
     decode_extras,
     decode_finish,
     decode_logprobs,
     decode_usage,
 )
-from headgate.dialects.cohere.wire import (
-    NAME,
-    compact,
-    object_in,
-    objects_in,
-    parsed_object,
-    text_in,
-)
 from headgate.dialects.dialect import UpstreamError
+from headgate.dialects.lenient_json import (
+    arguments_text,
+    object_of,
+    one_or_more,
+    parsed_object,
+    text_of,
+)
 from headgate.ir.events import (
     Ended,
     Event,
@@ -63,7 +63,7 @@ class CohereStreamDecoder:
         event = parsed_object(frame.data)
         if event is None:
             return self._failed(bad_reply("the upstream sent an event that is not its own JSON"))
-        kind = text_in(event, "type") or frame.event
+        kind = text_of(event.get("type")) or frame.event
         if not kind or kind == "error":
             error = decode_error(event) or UpstreamError()
             return self._failed(failure_of(error))
@@ -81,25 +81,25 @@ class CohereStreamDecoder:
         )
 
     def _event(self, kind: str, event: Json) -> list[Event]:
-        delta = object_in(event, "delta")
-        message = object_in(delta, "message")
+        delta = object_of(event.get("delta"))
+        message = object_of(delta.get("message"))
         match kind:
             case "content-delta" | "content-start":
                 return self._content(event, message)
             case "tool-plan-delta":
-                plan = text_in(message, "tool_plan")
+                plan = text_of(message.get("tool_plan"))
                 return self._words(_PLAN_KEY, Thinking(), plan, event) if plan else []
             case "tool-call-start":
-                calls = objects_in(message, "tool_calls")
+                calls = one_or_more(message.get("tool_calls"))
                 return [each for call in calls for each in self._call(call)]
             case "tool-call-delta":
-                calls = objects_in(message, "tool_calls")
+                calls = one_or_more(message.get("tool_calls"))
                 return [each for call in calls for each in self._arguments(call)]
             case "citation-start":
-                wires = objects_in(message, "citations")
+                wires = one_or_more(message.get("citations"))
                 return [each for wire in wires for each in self._citation(wire)]
             case "message-end":
-                return self._finish(text_in(delta, "finish_reason"), delta, event)
+                return self._finish(text_of(delta.get("finish_reason")), delta, event)
             case _:  # the ends of parts, and whatever Cohere adds next
                 return []
 
@@ -109,15 +109,15 @@ class CohereStreamDecoder:
             return []
         self._started = True
         is_start = kind == "message-start"
-        return [Started(reply_id=text_in(event, "id") if is_start else "")]
+        return [Started(reply_id=text_of(event.get("id")) if is_start else "")]
 
     def _content(self, event: Json, message: Json) -> list[Event]:
         events: list[Event] = []
-        for block in objects_in(message, "content"):
+        for block in one_or_more(message.get("content")):
             key = f"content {event.get('index')}"
-            if thought := text_in(block, "thinking"):
+            if thought := text_of(block.get("thinking")):
                 events += self._words(key, Thinking(), thought, event)
-            elif text := text_in(block, "text"):
+            elif text := text_of(block.get("text")):
                 events += self._words(key, Text(text=""), text, event)
             elif block.get("type") not in ("text", "thinking", None):
                 whole = Opaque(dialect=NAME, block=block)
@@ -130,20 +130,21 @@ class CohereStreamDecoder:
         if key != self._open or type(self._parts[-1]) is not type(part):
             events = self._start(key, part)
         index = len(self._parts) - 1
-        logprobs = decode_logprobs(objects_in(event, "logprobs")) if "logprobs" in event else None
+        logprobs = (
+            decode_logprobs(one_or_more(event.get("logprobs"))) if "logprobs" in event else None
+        )
         return [*events, PartDelta(index, text, logprobs=logprobs)]
 
     def _call(self, call: Json) -> list[Event]:
-        function = object_in(call, "function")
-        part = ToolCall(call_id=text_in(call, "id"), name=text_in(function, "name"))
+        function = object_of(call.get("function"))
+        part = ToolCall(call_id=text_of(call.get("id")), name=text_of(function.get("name")))
         started = self._start("call", part)
         self._says_arguments = False
         return [*started, *self._arguments(call)]
 
     def _arguments(self, call: Json) -> list[Event]:
-        arguments = object_in(call, "function").get("arguments")
-        if arguments and not isinstance(arguments, str):
-            arguments = compact(arguments)
+        given = object_of(call.get("function")).get("arguments")
+        arguments = arguments_text(given) if given else ""
         if not arguments or self._open != "call":
             return []
         self._says_arguments = True
@@ -185,9 +186,9 @@ class CohereStreamDecoder:
         events = self._start("citations", Text(text="")) if self._pending else []
         events += self._close()
         self._over = True
-        error_type = text_in(delta, "error_type") or text_in(event, "error_type")
+        error_type = text_of(delta.get("error_type")) or text_of(event.get("error_type"))
         finish = decode_finish(reason, error_type, self._parts)
-        usage = decode_usage(object_in(delta, "usage") or object_in(event, "usage"))
+        usage = decode_usage(object_of(delta.get("usage")) or object_of(event.get("usage")))
         return [*events, Finished(finish), Ended(usage, extras=decode_extras({**event, **delta}))]
 
     def _failed(self, failure: Failure) -> list[Event]:

@@ -5,7 +5,7 @@ Source: docs.cohere.com/docs/tool-use-overview, /docs/structured-outputs; `provi
 
 from __future__ import annotations
 
-from headgate.dialects.cohere.wire import NAME
+from headgate.dialects.cohere.models import NAME
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, Json, NativeTool, Tool
 

@@ -6,10 +6,10 @@ Source: ai.google.dev/api/generate-content#GroundingMetadata, #CitationMetadata;
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
+from headgate.dialects.lenient_json import objects_of, text_of
 from headgate.ir.request import Citation, Json
 
 
@@ -20,8 +20,8 @@ def decode_grounding(wire: Json, text: str) -> Iterator[Citation]:
             [{"segment": {"startIndex", "endIndex", "text"}, "groundingChunkIndices": [int]}]}
     Units:  the wire counts UTF-8 bytes, we count characters.
     """
-    sources = [_source(chunk) for chunk in _dicts(wire.get("groundingChunks"))]
-    supports = list(_dicts(wire.get("groundingSupports")))
+    sources = [_source(chunk) for chunk in objects_of(wire.get("groundingChunks"))]
+    supports = list(objects_of(wire.get("groundingSupports")))
     if not supports:
         yield from (Citation(**source) for source in sources)
     for support in supports:
@@ -35,18 +35,20 @@ def decode_grounding(wire: Json, text: str) -> Iterator[Citation]:
 
 def decode_citations(wire: Json, text: str) -> Iterator[Citation]:
     """Read `citationMetadata` (`citations`, at the Gemini API `citationSources`)."""
-    for source in _dicts(wire.get("citations", wire.get("citationSources"))):
+    for source in objects_of(wire.get("citations", wire.get("citationSources"))):
         yield Citation(
-            url=_text(source, "uri"), title=_text(source, "title"), **_span(source, text)
+            url=text_of(source.get("uri")),
+            title=text_of(source.get("title")),
+            **_span(source, text),
         )
 
 
 def _source(chunk: Json) -> Json:
     found: Json = next((inner for inner in chunk.values() if isinstance(inner, dict)), {})
     return {
-        "url": _text(found, "uri"),
-        "title": _text(found, "title"),
-        "cited_text": _text(found, "text"),
+        "url": text_of(found.get("uri")),
+        "title": text_of(found.get("title")),
+        "cited_text": text_of(found.get("text")),
     }
 
 
@@ -63,19 +65,6 @@ def _span(segment: Json, text: str) -> Json:
         start = text.find(said)
         end = start + len(said)
     return {"start": start, "end": end} if 0 <= start < end else {}
-
-
-def _dicts(value: object) -> Iterator[Json]:
-    return (
-        (entry for entry in value if isinstance(entry, dict))
-        if isinstance(value, list)
-        else iter(())
-    )
-
-
-def _text(wire: Json, name: str) -> str:
-    value: Any = wire.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def encode_citations(citations: list[Citation], text: str) -> Json:

@@ -5,8 +5,7 @@ Source: ai.google.dev/api/generate-content#GenerateContentResponse
 
 from __future__ import annotations
 
-import msgspec
-
+from headgate.dialects.lenient_json import parsed_object
 from headgate.ir.request import Json
 
 _TOP = frozenset(
@@ -32,11 +31,8 @@ def leftovers_in(data: bytes) -> Json:
     Such as `candidates[0].safetyRatings`; empty when it is read whole, or is no JSON object.
     """
     found: Json = {}
-    try:
-        wire = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return found
-    if not isinstance(wire, dict):
+    wire = parsed_object(data)
+    if wire is None:
         return found
     _keep("", wire, _TOP, found)
     candidates = wire.get("candidates")

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from headgate.dialects.gemini.wire import NAME, fields, flag, objects, text
+from headgate.dialects.lenient_json import arguments_object, compact, parsed_object
 from headgate.ir.request import (
     Audio,
     File,
@@ -69,11 +70,6 @@ def signed(value: object, place: str) -> Signature | None:
 def own_signature(signature: Signature | None) -> str | None:
     """Give a signature's text if Gemini made it."""
     return signature.value if signature is not None and signature.origin == NAME else None
-
-
-def json_text(value: object) -> str:
-    """Write JSON as text."""
-    return msgspec.json.encode(value).decode()
 
 
 # ------------------------------------------------------------------ media
@@ -191,41 +187,30 @@ def decode_call(part: Json, calls: CallNames, place: str) -> ToolCall | None:
     args = call.get("args", {})
     fields(args, f"{place}.functionCall.args")
     call_id = calls.called(text(call.get("id", ""), f"{place}.functionCall.id"), name)
-    return ToolCall(call_id=call_id, name=name, arguments=json_text(args))
+    return ToolCall(call_id=call_id, name=name, arguments=compact(args))
 
 
 def encode_call(call: ToolCall) -> Json:
     """Write a `functionCall` part, signed if Gemini signed it."""
     part: Json = {
-        "functionCall": {"name": call.name, "args": arguments_object(call)}
-        | encode_id(call.call_id)
+        "functionCall": {"name": call.name, "args": arguments_of(call)} | encode_id(call.call_id)
     }
     if value := own_signature(call.signature):
         part["thoughtSignature"] = value
     return part
 
 
-def arguments_object(call: ToolCall) -> Json:
+def arguments_of(call: ToolCall) -> Json:
     """Read a call's arguments; a text that is no JSON object is wrapped into one."""
     if call.custom:
         return {"input": call.arguments}
-    if not call.arguments.strip():
-        return {}
-    value = _json_object(call.arguments)
+    value = arguments_object(call.arguments)
     return {"input": call.arguments} if value is None else value
 
 
 def is_json_object(arguments: str) -> bool:
     """Tell whether a call's arguments can be sent as they are."""
-    return not arguments.strip() or _json_object(arguments) is not None
-
-
-def _json_object(data: str) -> Json | None:
-    try:
-        value = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+    return arguments_object(arguments) is not None
 
 
 def decode_result(part: Json, calls: CallNames, place: str) -> ToolResult | None:
@@ -258,7 +243,7 @@ def _response_text(response: Json) -> str:
     for name in ("result", "error"):
         if response.keys() == {name} and isinstance(response[name], str):
             return str(response[name])
-    return json_text(response)
+    return compact(response)
 
 
 def response_object(said: list[str], is_error: bool) -> Json:
@@ -268,8 +253,8 @@ def response_object(said: list[str], is_error: bool) -> Json:
         return {"error": whole}
     if not said:
         return {}
-    value = _json_object(whole)
-    if not value or _response_text(value) != json_text(value):
+    value = parsed_object(whole.encode(errors="replace"))
+    if not value or _response_text(value) != compact(value):
         return {"result": whole}
     return value
 

@@ -30,9 +30,10 @@ from headgate.dialects.gemini.frames import (
 from headgate.dialects.gemini.leftovers import leftovers_in
 from headgate.dialects.gemini.logprobs import decode_logprobs
 from headgate.dialects.gemini.partial_args import PartialArgs
-from headgate.dialects.gemini.parts import json_text, made_id, media_part
+from headgate.dialects.gemini.parts import made_id, media_part
 from headgate.dialects.gemini.usage import decode_usage
 from headgate.dialects.gemini.wire import NAME
+from headgate.dialects.lenient_json import compact, parsed_object
 from headgate.ir.events import (
     Ended,
     Event,
@@ -126,7 +127,7 @@ class GeminiStreamDecoder:
             candidate.close(events)
             finish = decode_finish(candidate.reason, candidate.called)
             events.append(Finished(finish, choice))
-        usage = _json_object(self._usage)
+        usage = parsed_object(self._usage) or {}
         tier = usage.get("serviceTier")
         counts = decode_usage(usage) if usage else None
         left = self._left | leftovers_in(self._last)
@@ -269,7 +270,7 @@ class _Candidate:
         """End the call that is open, if any; its arguments are told whole."""
         if self._args is None:
             return
-        arguments = json_text(self._args.arguments)
+        arguments = compact(self._args.arguments)
         self._args = None
         events.append(PartDelta(self._next - 1, arguments, self.choice))
         self._end(events)
@@ -355,11 +356,6 @@ def _refusal(feedback: Json) -> list[Event]:
     text += f" {said}" if isinstance(said, str) else ""
     finish = Finish(reason="content_filter", raw_reason=reason)
     return [PartStarted(0, Refusal()), PartDelta(0, text), PartEnded(0), Finished(finish)]
-
-
-def _json_object(raw: msgspec.Raw) -> Json:
-    value = msgspec.json.decode(raw)
-    return value if isinstance(value, dict) else {}
 
 
 def _epoch_s(created: str | None) -> int:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from headgate.dialects.dialect import Wire
 from headgate.dialects.framing.json_lines import JsonLinesDecoder
 from headgate.dialects.ollama.errors import decode_error, inspect_first, inspect_reply
+from headgate.dialects.ollama.messages import NAME
 from headgate.dialects.ollama.request import encode_request
 from headgate.dialects.ollama.stream import OllamaStreamDecoder, decode_reply
-from headgate.dialects.ollama.wire import NAME
 
 __all__ = ["OLLAMA"]
 

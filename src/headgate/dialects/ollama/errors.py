@@ -13,7 +13,7 @@ from headgate.base.failure import Failure, FailureKind
 from headgate.base.frames import Frame
 from headgate.base.secrets import mask
 from headgate.dialects.dialect import UpstreamError
-from headgate.dialects.ollama.wire import object_in, parsed_object, text_in
+from headgate.dialects.lenient_json import object_of, parsed_object, text_of
 from headgate.ir.request import Json
 
 _K = FailureKind
@@ -39,14 +39,14 @@ def decode_error(body: Mapping[str, Any]) -> UpstreamError | None:
 
     Shape: {"error": "text", "status_code"?}; the `/v1` endpoints' object is read as well.
     """
-    wrapped = object_in(body, "error")
-    message = text_in(body, "error") or text_in(wrapped, "message")
+    wrapped = object_of(body.get("error"))
+    message = text_of(body.get("error")) or text_of(wrapped.get("message"))
     if not (message or wrapped):
         return None
     statuses = (body.get("status_code"), body.get("StatusCode"), wrapped.get("code"))
     return UpstreamError(
         message=mask(message),
-        kind=text_in(wrapped, "type"),
+        kind=text_of(wrapped.get("type")),
         status=next((status for status in statuses if _is_error_status(status)), None),
     )
 

@@ -12,7 +12,7 @@ import base64
 import binascii
 from collections.abc import Sequence
 
-from headgate.dialects.ollama.wire import NAME, parsed_object
+from headgate.dialects.lenient_json import arguments_object
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     Audio,
@@ -31,6 +31,7 @@ from headgate.ir.request import (
 )
 from headgate.ir.tool_messages import answers_first
 
+NAME = "ollama"
 _ROLES = {"system": "system", "developer": "system", "assistant": "assistant"}
 _BETWEEN = "\n"  # texts of one message, where the IR has several
 
@@ -141,7 +142,7 @@ class _Writer:
         self._images.append(part.source.data)
 
     def _call(self, part: ToolCall, place: str) -> Json:
-        arguments = parsed_object((part.arguments or "{}").encode("utf-8", "replace"))
+        arguments = arguments_object(part.arguments)
         if arguments is None:
             arguments = {"arguments": part.arguments}
             self._losses.changed(place, "the arguments are not a JSON object; sent inside one")

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from headgate.dialects.ollama.wire import NAME, compact, object_in, objects_in, text_in
+from headgate.dialects.lenient_json import arguments_text, object_of, objects_of, text_of
+from headgate.dialects.ollama.messages import NAME
 from headgate.ir.reply import Finish, FinishReason
 from headgate.ir.request import Json, ToolCall
 from headgate.ir.usage import Usage, clamped
@@ -33,12 +34,11 @@ def decode_call(wire: Json, made_from: str) -> ToolCall:
     Older versions give no id: one is made from the call and `made_from`, so that the same bytes
     always give the same, and the calls of other answers another.
     """
-    function = object_in(wire, "function")
-    arguments = function.get("arguments")
-    if not isinstance(arguments, str):
-        arguments = compact({} if arguments is None else arguments)
-    name = text_in(function, "name")
-    call_id = text_in(wire, "id") or _made_id(f"{made_from}|{name}|{arguments}")
+    function = object_of(wire.get("function"))
+    given = function.get("arguments")
+    arguments = "{}" if given is None else arguments_text(given)
+    name = text_of(function.get("name"))
+    call_id = text_of(wire.get("id")) or _made_id(f"{made_from}|{name}|{arguments}")
     return ToolCall(call_id=call_id, name=name, arguments=arguments)
 
 
@@ -50,7 +50,7 @@ def _made_id(seed: str) -> str:
 def decode_created(wire: Mapping[str, Any]) -> int:
     """Read `created_at` as seconds since the epoch; 0 if it is no time."""
     try:
-        return max(int(datetime.fromisoformat(text_in(wire, "created_at")).timestamp()), 0)
+        return max(int(datetime.fromisoformat(text_of(wire.get("created_at"))).timestamp()), 0)
     except (ValueError, OverflowError):
         return 0
 
@@ -79,14 +79,14 @@ def decode_usage(wire: Mapping[str, Any]) -> Usage | None:
 
 def decode_logprobs(wire: Mapping[str, Any]) -> Json | None:
     """Read log probabilities, whose entries are OpenAI's."""
-    entries = objects_in(wire, "logprobs")
+    entries = objects_of(wire.get("logprobs"))
     return {"content": entries, "refusal": None} if entries else None
 
 
 def leftovers(wire: Mapping[str, Any]) -> Json:
     """Find what there is no word for, by its path."""
     found = {key: value for key, value in wire.items() if key not in _KNOWN and value}
-    message = object_in(wire, "message")
+    message = object_of(wire.get("message"))
     inner = {key: value for key, value in message.items() if key not in _KNOWN_OF_MESSAGE}
     return found | {f"message.{key}": value for key, value in inner.items() if value}
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 
 from headgate.dialects.dialect import Target
-from headgate.dialects.ollama.messages import arrange
-from headgate.dialects.ollama.wire import NAME
+from headgate.dialects.ollama.messages import NAME, arrange
 from headgate.ir.custom_tools import as_functions
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, Effort, Json, NativeTool, Reasoning, Tool

@@ -8,6 +8,7 @@ from __future__ import annotations
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.base.frames import Frame
 from headgate.dialects.framing.json_lines import JsonLinesDecoder
+from headgate.dialects.lenient_json import object_of, objects_of, parsed_object, text_of
 from headgate.dialects.ollama.errors import bad_reply, decode_error, failure_of, inspect_reply
 from headgate.dialects.ollama.reply import (
     decode_call,
@@ -18,7 +19,6 @@ from headgate.dialects.ollama.reply import (
     extras_of,
     leftovers,
 )
-from headgate.dialects.ollama.wire import object_in, objects_in, parsed_object, text_in
 from headgate.ir.collect import collect
 from headgate.ir.events import (
     Ended,
@@ -56,7 +56,7 @@ class OllamaStreamDecoder:
         if error is not None:
             return self._failed(failure_of(error))
         events = self._begin(line)
-        events += self._message(object_in(line, "message"), line)
+        events += self._message(object_of(line.get("message")), line)
         self._leftovers |= leftovers(line)
         if line.get("done") is True:
             events += self._finish(line)
@@ -77,21 +77,21 @@ class OllamaStreamDecoder:
         if self._started:
             return []
         self._started = True
-        return [Started(model=text_in(line, "model"), created=decode_created(line))]
+        return [Started(model=text_of(line.get("model")), created=decode_created(line))]
 
     def _message(self, message: Json, line: Json) -> list[Event]:
         """Read a piece of the message: thoughts come before words, words before calls."""
         logprobs = decode_logprobs(line) if "logprobs" in line else None
         events: list[Event] = []
-        if thought := text_in(message, "thinking"):
+        if thought := text_of(message.get("thinking")):
             events += self._words(Thinking(), thought, None)
-        if text := text_in(message, "content"):
+        if text := text_of(message.get("content")):
             events += self._words(Text(text=""), text, logprobs)
             logprobs = None
         if logprobs is not None:
             events += self._unspoken(logprobs)
-        for wire in objects_in(message, "tool_calls"):
-            call = decode_call(wire, f"{text_in(line, 'created_at')}|{self._calls}")
+        for wire in objects_of(message.get("tool_calls")):
+            call = decode_call(wire, f"{text_of(line.get('created_at'))}|{self._calls}")
             self._calls += 1
             events += [*self._start(call), PartEnded(self._parts - 1)]
         return events
@@ -120,7 +120,7 @@ class OllamaStreamDecoder:
 
     def _finish(self, line: Json) -> list[Event]:
         self._over = True
-        finish = decode_finish(text_in(line, "done_reason"), self._calls > 0)
+        finish = decode_finish(text_of(line.get("done_reason")), self._calls > 0)
         ended = Ended(decode_usage(line), extras=extras_of(self._leftovers))
         return [*self._close(), Finished(finish), ended]
 

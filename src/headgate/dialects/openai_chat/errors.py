@@ -17,7 +17,8 @@ from headgate.base.frames import Frame
 from headgate.base.secrets import mask
 from headgate.dialects.dialect import UpstreamError
 from headgate.dialects.framing.sse import frame_bytes
-from headgate.dialects.openai_chat.wire import decode_object, glance
+from headgate.dialects.lenient_json import parsed_object
+from headgate.dialects.openai_chat.wire import glance
 from headgate.ir.request import Json
 
 EMPTY = "Upstream server returned an empty response."
@@ -296,13 +297,13 @@ def _empty(finish_reason: str) -> Failure | None:
 
 
 def _reported(data: bytes) -> Failure | None:
-    error = decode_error(decode_object(data) or {})
+    error = decode_error(parsed_object(data) or {})
     return None if error is None else failure_of(error)
 
 
 def _strange(data: bytes, what: str) -> Failure:
     """Say what came instead of the JSON object of a reply."""
-    if (found := decode_object(data)) is not None:
+    if (found := parsed_object(data)) is not None:
         error = decode_error(found)
         return failure_of(error) if error else bad_reply("the upstream's reply has a strange shape")
     if data.lstrip()[:1] == b"<":
@@ -341,7 +342,7 @@ def encode_error(failure: Failure, request_id: str) -> Json:
     }
     body: Json = {"error": own}
     if failure.upstream_body is not None:
-        told = decode_object(failure.upstream_body) or {}
+        told = parsed_object(failure.upstream_body) or {}
         if isinstance(told.get("error"), dict):
             body = {**told, "error": {**own, **told["error"]}}
     if request_id:

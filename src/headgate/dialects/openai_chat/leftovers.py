@@ -8,7 +8,8 @@ Source: platform.openai.com/docs/api-reference/chat/object; `recordings.md` 5.2.
 
 from __future__ import annotations
 
-from headgate.dialects.openai_chat.wire import Delta, decode_object
+from headgate.dialects.lenient_json import objects_of, parsed_object
+from headgate.dialects.openai_chat.wire import Delta
 from headgate.ir.request import Json
 
 _TOP = frozenset(
@@ -29,7 +30,7 @@ _MOST = 64  # of a reply; beyond that an upstream is not describing but filling 
 
 def leftovers_in(data: bytes) -> Json:
     """Look through a reply or a chunk; empty when it is read whole, or is no JSON object."""
-    wire = decode_object(data)
+    wire = parsed_object(data)
     return {} if wire is None else leftovers_of(wire)
 
 
@@ -37,7 +38,7 @@ def leftovers_of(wire: Json) -> Json:
     """Give what nobody reads, by its path, such as `choices[0].native_finish_reason`."""
     found: Json = {}
     _keep("", wire, _TOP, found)
-    for index, choice in enumerate(_objects(wire.get("choices"))):
+    for index, choice in enumerate(objects_of(wire.get("choices"))):
         place = f"choices[{index}]"
         _keep(f"{place}.", choice, _CHOICE, found)
         for name in ("message", "delta"):
@@ -45,13 +46,9 @@ def leftovers_of(wire: Json) -> Json:
             if isinstance(message, dict):
                 # A delta is a piece of the message: callers know it by that name.
                 _keep(f"{place}.message.", message, _MESSAGE, found)
-                for number, call in enumerate(_objects(message.get("tool_calls"))):
+                for number, call in enumerate(objects_of(message.get("tool_calls"))):
                     _keep(f"{place}.message.tool_calls[{number}].", call, _CALL, found)
     return found
-
-
-def _objects(value: object) -> list[Json]:
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def _keep(place: str, wire: Json, known: frozenset[str], found: Json) -> None:

@@ -10,9 +10,9 @@ import re
 
 from headgate.base.failure import Failure
 from headgate.base.frames import Frame
+from headgate.dialects.lenient_json import parsed_object
 from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
 from headgate.dialects.openai_chat.usage import usage_in
-from headgate.dialects.openai_chat.wire import decode_object
 from headgate.ir.usage import Usage
 
 # OpenAI writes `"usage":null` into every chunk once usage was asked for: those do not count.
@@ -70,7 +70,7 @@ class ChatMeter:
         return self._earlier_usage
 
     def _read_error(self, frame: Frame) -> None:
-        error = decode_error(decode_object(frame.data) or {})
+        error = decode_error(parsed_object(frame.data) or {})
         if error is not None:
             self.failure = failure_of(error)
         elif frame.event == "error":

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from headgate.base.ids import new_id
-from headgate.dialects.openai_chat.wire import decode_object
+from headgate.dialects.lenient_json import canonical, parsed_object
 from headgate.ir.request import Json, Signature, Thinking, ToolCall
 
 NAME = "openai_chat"
@@ -87,14 +87,14 @@ def _signature(detail: Json, key: str) -> Signature:
     if origin is not None and is_plain:
         return Signature(origin, str(detail[key]))
     kept = {name: value for name, value in detail.items() if name not in ("text", "index")}
-    return Signature(NAME, msgspec.json.encode(kept, order="sorted").decode())
+    return Signature(NAME, canonical(kept))
 
 
 def detail_of(part: Thinking, index: int) -> Json:
     """Write one entry of `reasoning_details`."""
     signature = part.signature
     if signature is not None and signature.origin == NAME:
-        detail: Json = decode_object(signature.value.encode()) or {}
+        detail: Json = parsed_object(signature.value.encode()) or {}
         if not part.redacted:
             detail["text"] = part.text
         return {**detail, "index": index}

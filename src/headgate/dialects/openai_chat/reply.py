@@ -14,6 +14,13 @@ import msgspec
 from headgate.base.failure import RelayError
 from headgate.base.ids import new_id
 from headgate.dialects.dialect import ReplyContext
+from headgate.dialects.lenient_json import (
+    arguments_text,
+    compact,
+    objects_of,
+    parsed_object,
+    text_of,
+)
 from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
 from headgate.dialects.openai_chat.finish import finish_of, finish_word, name_finish_losses
 from headgate.dialects.openai_chat.leftovers import leftovers_of
@@ -27,7 +34,6 @@ from headgate.dialects.openai_chat.provenance import (
     thinking_of,
 )
 from headgate.dialects.openai_chat.usage import encode_usage, usage_in
-from headgate.dialects.openai_chat.wire import decode_object
 from headgate.ir.loss import Losses, change_citations, drop_block, drop_extras
 from headgate.ir.reply import Choice, Reply
 from headgate.ir.request import (
@@ -57,7 +63,7 @@ def decode_reply(body: bytes) -> Reply:
 
     Errors: RelayError when it is no JSON object, has no choices, or is an error inside a 200.
     """
-    wire = decode_object(body)
+    wire = parsed_object(body)
     if wire is None:
         raise RelayError(bad_reply("the upstream's body is not a JSON object"))
     choices = wire.get("choices")
@@ -66,13 +72,13 @@ def decode_reply(body: bytes) -> Reply:
         raise RelayError(failure_of(error) if error else bad_reply("the reply has no choices"))
     left = leftovers_of(wire)
     return Reply(
-        reply_id=_text(wire.get("id")),
-        model=_text(wire.get("model")),
+        reply_id=text_of(wire.get("id")),
+        model=text_of(wire.get("model")),
         choices=tuple(_choice(choice) for choice in choices if isinstance(choice, dict)),
         usage=usage_in(body),
         created=int(created) if isinstance(created := wire.get("created"), int | float) else 0,
-        service_tier=_text(wire.get("service_tier")) or None,
-        system_fingerprint=_text(wire.get("system_fingerprint")) or None,
+        service_tier=text_of(wire.get("service_tier")) or None,
+        system_fingerprint=text_of(wire.get("system_fingerprint")) or None,
         extras={NAME: left} if left else {},
     )
 
@@ -87,7 +93,7 @@ def _choice(wire: Json) -> Choice:
     return Choice(
         index=index if isinstance(index, int) else 0,
         parts=tuple(parts),
-        finish=finish_of(_text(wire.get("finish_reason")), has_calls),
+        finish=finish_of(text_of(wire.get("finish_reason")), has_calls),
         logprobs=logprobs if says_logprobs else None,
     )
 
@@ -95,20 +101,24 @@ def _choice(wire: Json) -> Choice:
 def _message_parts(message: Json) -> list[Part]:
     """Read a message; empty values (Snowflake writes all of them) give nothing."""
     thinking = next(
-        (text for name in ("reasoning_content", "reasoning") if (text := _text(message.get(name)))),
+        (
+            text
+            for name in ("reasoning_content", "reasoning")
+            if (text := text_of(message.get(name)))
+        ),
         "",
     )
-    parts: list[Part] = list(thinking_of(thinking, objects(message.get("reasoning_details"))))
+    parts: list[Part] = list(thinking_of(thinking, objects_of(message.get("reasoning_details"))))
     content = content_parts(message.get("content"))
-    citations = tuple(citation_of(note) for note in objects(message.get("annotations")))
+    citations = tuple(citation_of(note) for note in objects_of(message.get("annotations")))
     parts += _with_citations(content, citations)
-    if refusal := _text(message.get("refusal")):
+    if refusal := text_of(message.get("refusal")):
         parts.append(Refusal(text=refusal))
     audio = message.get("audio")
     if isinstance(audio, dict) and (audio.get("data") or audio.get("id")):
         parts.append(audio_of(audio))
-    parts += [image for block in objects(message.get("images")) if (image := image_of(block))]
-    parts += [call for wire in objects(message.get("tool_calls")) if (call := call_of(wire))]
+    parts += [image for block in objects_of(message.get("images")) if (image := image_of(block))]
+    parts += [call for wire in objects_of(message.get("tool_calls")) if (call := call_of(wire))]
     legacy = message.get("function_call")
     if isinstance(legacy, dict) and legacy.get("name"):
         parts.append(_function_call(legacy, ""))
@@ -118,11 +128,11 @@ def _message_parts(message: Json) -> list[Part]:
 def content_parts(content: object) -> list[Part]:
     """Read `content`: text, a list of blocks (Mistral, Databricks), or an object (Cloudflare)."""
     if isinstance(content, dict):
-        return [Text(text=msgspec.json.encode(content).decode())]
+        return [Text(text=compact(content))]
     if not isinstance(content, list):
-        text = _text(content)
+        text = text_of(content)
         return [Text(text=text)] if text else []
-    return [part for block in objects(content) if (part := _block(block)) is not None]
+    return [part for block in objects_of(content) if (part := _block(block)) is not None]
 
 
 def _block(block: Json) -> Part | None:
@@ -144,7 +154,7 @@ def _block(block: Json) -> Part | None:
 def _joined_texts(value: object) -> str:
     if isinstance(value, str):
         return value
-    return "".join(_text(block.get("text")) for block in objects(value))
+    return "".join(text_of(block.get("text")) for block in objects_of(value))
 
 
 def _with_citations(parts: list[Part], citations: tuple[Citation, ...]) -> list[Part]:
@@ -163,9 +173,9 @@ def citation_of(annotation: Json) -> Citation:
     link: Mapping[str, Any] = found if isinstance(found, dict) else {}
     start, end = link.get("start_index"), link.get("end_index")
     return Citation(
-        url=_text(link.get("url")),
-        title=_text(link.get("title")),
-        cited_text=_text(link.get("content")),
+        url=text_of(link.get("url")),
+        title=text_of(link.get("title")),
+        cited_text=text_of(link.get("content")),
         start=start if isinstance(start, int) else None,
         end=end if isinstance(end, int) else None,
         origin=NAME,
@@ -177,9 +187,9 @@ def audio_of(wire: Json) -> Audio:
     """Read `audio`. Its format is the one that the request asked for; the reply does not say it."""
     expires_at = wire.get("expires_at")
     return Audio(
-        source=Inline("", _text(wire.get("data"))),
-        transcript=_text(wire.get("transcript")),
-        audio_id=_text(wire.get("id")),
+        source=Inline("", text_of(wire.get("data"))),
+        transcript=text_of(wire.get("transcript")),
+        audio_id=text_of(wire.get("id")),
         expires_at=expires_at if isinstance(expires_at, int) and expires_at else None,
     )
 
@@ -196,13 +206,13 @@ def image_of(block: Json) -> Image | None:
 
 def call_of(wire: Json) -> ToolCall | None:
     """Read an entry of `tool_calls`."""
-    call_id = _text(wire.get("id"))
+    call_id = text_of(wire.get("id"))
     custom = wire.get("custom")
     if isinstance(custom, dict) and custom.get("name"):
         return ToolCall(
             call_id=call_id or new_id("call_"),
-            name=_text(custom["name"]),
-            arguments=_text(custom.get("input")),
+            name=text_of(custom["name"]),
+            arguments=text_of(custom.get("input")),
             custom=True,
         )
     function = wire.get("function")
@@ -214,21 +224,11 @@ def call_of(wire: Json) -> ToolCall | None:
 
 
 def _function_call(function: Json, call_id: str) -> ToolCall:
-    arguments = function.get("arguments")
-    if not isinstance(arguments, str):
-        arguments = "" if arguments is None else msgspec.json.encode(arguments).decode()
     return ToolCall(
-        call_id=call_id or new_id("call_"), name=_text(function.get("name")), arguments=arguments
+        call_id=call_id or new_id("call_"),
+        name=text_of(function.get("name")),
+        arguments=arguments_text(function.get("arguments")),
     )
-
-
-def objects(value: object) -> list[Json]:
-    """The objects in a list, whatever else is in it."""
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 # ------------------------------------------------------------------------ encoding

@@ -13,6 +13,7 @@ from typing import cast
 import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.dialects.lenient_json import arguments_text, objects_of
 from headgate.dialects.openai_chat import wire
 from headgate.dialects.openai_chat.content import read_cache_mark, read_content
 from headgate.dialects.openai_chat.options import (
@@ -30,7 +31,7 @@ from headgate.dialects.openai_chat.provenance import (
     signature_in,
     thinking_of,
 )
-from headgate.dialects.openai_chat.reply import image_of, objects
+from headgate.dialects.openai_chat.reply import image_of
 from headgate.ir.request import (
     Audio,
     ChatRequest,
@@ -188,7 +189,7 @@ def _assistant_parts(
         calls.names[call_id] = calls.legacy_ids[called.name] = call_id
         calls.names[call_id] = called.name
         parts.append(
-            ToolCall(call_id=call_id, name=called.name, arguments=_arguments(called.arguments))
+            ToolCall(call_id=call_id, name=called.name, arguments=arguments_text(called.arguments))
         )
     return parts
 
@@ -201,7 +202,7 @@ def _keep_of_assistant(given: Json, left: Leftovers) -> None:
         left.keep(f"{place}.function", made.get("function") or {}, ("name", "arguments"))
         left.keep(f"{place}.custom", made.get("custom") or {}, ("name", "input"))
     left.keep("audio", given.get("audio") or {}, ("id",))
-    for index, block in enumerate(objects(given.get("images"))):
+    for index, block in enumerate(objects_of(given.get("images"))):
         left.keep(f"images[{index}]", block, ("type", "image_url", "index"))
 
 
@@ -220,15 +221,9 @@ def _made_call(made: wire.MadeCall, place: str) -> ToolCall:
     return ToolCall(
         call_id=made.id,
         name=made.function.name,
-        arguments=_arguments(made.function.arguments),
+        arguments=arguments_text(made.function.arguments),
         signature=signature,
     )
-
-
-def _arguments(arguments: str | Json | None) -> str:
-    if isinstance(arguments, dict):
-        return msgspec.json.encode(arguments).decode()
-    return arguments or ""
 
 
 def _tool_result(

@@ -13,6 +13,7 @@ import msgspec
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.base.frames import Frame
 from headgate.base.ids import new_id
+from headgate.dialects.lenient_json import parsed_object
 from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
 from headgate.dialects.openai_chat.finish import finish_of
 from headgate.dialects.openai_chat.leftovers import leftovers_in
@@ -36,7 +37,6 @@ from headgate.dialects.openai_chat.wire import (
     Delta,
     FunctionPiece,
     decode_chunk,
-    decode_object,
 )
 from headgate.ir.events import (
     Ended,
@@ -167,7 +167,7 @@ def _started(chunk: Chunk) -> Started:
 
 
 def _failure_in(frame: Frame) -> Failure | None:
-    body = decode_object(frame.data) or {}
+    body = parsed_object(frame.data) or {}
     error = decode_error(body)
     if error is not None:
         return failure_of(error)

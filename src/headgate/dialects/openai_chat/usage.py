@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from headgate.dialects.lenient_json import object_of
 from headgate.ir.request import Json
 from headgate.ir.usage import Usage, clamped
 
@@ -93,8 +94,8 @@ def decode_usage(wire: Mapping[str, Any]) -> Usage | None:
     """
     if not ("prompt_tokens" in wire or "completion_tokens" in wire or "total_tokens" in wire):
         return None
-    read_details = _object(wire.get("prompt_tokens_details"))
-    written_details = _object(wire.get("completion_tokens_details"))
+    read_details = object_of(wire.get("prompt_tokens_details"))
+    written_details = object_of(wire.get("completion_tokens_details"))
     prompt = clamped(wire.get("prompt_tokens"))
     output = clamped(wire.get("completion_tokens"))
     reasoning = _first(
@@ -124,7 +125,7 @@ def decode_usage(wire: Mapping[str, Any]) -> Usage | None:
         cache_write=cache_write,
         output=output,
         cache_write_1h=min(
-            clamped(_object(wire.get("cache_creation")).get("ephemeral_1h_input_tokens")),
+            clamped(object_of(wire.get("cache_creation")).get("ephemeral_1h_input_tokens")),
             cache_write,
         ),
         reasoning=min(reasoning, output),
@@ -133,7 +134,7 @@ def decode_usage(wire: Mapping[str, Any]) -> Usage | None:
         image_input=min(clamped(read_details.get("image_tokens")), fresh),
         image_output=min(clamped(written_details.get("image_tokens")), output),
         web_searches=_first(
-            _object(wire.get("server_tool_use_details")).get("web_search_requests"),
+            object_of(wire.get("server_tool_use_details")).get("web_search_requests"),
             wire.get("num_search_queries"),
         ),
     )
@@ -198,10 +199,6 @@ def usage_in(body: bytes) -> Usage | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return None
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _first(*values: object) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from headgate.dialects.lenient_json import compact, one_or_more
 from headgate.ir.request import Json
 
 # ------------------------------------------------------------------ the caller's request
@@ -221,7 +222,7 @@ def _repaired(chunk: Json) -> Json:
     for name in ("usage", "x_groq", "error"):
         chunk[name] = Raw(msgspec.json.encode(chunk.get(name)))
     choices = chunk.get("choices")
-    chunk["choices"] = _objects(choices)
+    chunk["choices"] = one_or_more(choices)
     for choice in chunk["choices"]:
         choice["usage"] = Raw(msgspec.json.encode(choice.get("usage")))
         for name in ("delta", "message"):
@@ -239,30 +240,15 @@ def _repaired(chunk: Json) -> Json:
 def _repair_delta(delta: Json) -> None:
     for name in ("tool_calls", "reasoning_details", "images", "annotations"):
         if delta.get(name) is not None:
-            delta[name] = _objects(delta[name])
+            delta[name] = one_or_more(delta[name])
     if isinstance(delta.get("content"), dict):  # Cloudflare answers a JSON schema with an object
-        delta["content"] = msgspec.json.encode(delta["content"]).decode()
+        delta["content"] = compact(delta["content"])
     if not isinstance(delta.get("reasoning"), str):
         delta["reasoning"] = None
     for call in delta.get("tool_calls") or ():
         function = call.get("function")
         if isinstance(function, dict) and not isinstance(function.get("arguments"), str | None):
-            function["arguments"] = msgspec.json.encode(function["arguments"]).decode()
-
-
-def _objects(value: object) -> list[Json]:
-    """The objects of a list; iFlytek gives a single one without the list."""
-    if isinstance(value, dict):
-        return [value]
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
-def decode_object(data: bytes | Raw) -> Json | None:
-    """Decode a JSON object; None if it is something else."""
-    try:
-        return _object.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+            function["arguments"] = compact(function["arguments"])
 
 
 # ------------------------------------------------------------- a look without decoding

@@ -9,7 +9,8 @@ import mimetypes
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from headgate.dialects.openai_responses.wire import NAME, Leftovers, Reader, invalid, text_of
+from headgate.dialects.lenient_json import text_of
+from headgate.dialects.openai_responses.wire import NAME, Leftovers, Reader, invalid
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     Audio,

@@ -18,7 +18,7 @@ from headgate.base.frames import Frame
 from headgate.base.secrets import mask
 from headgate.dialects.dialect import UpstreamError
 from headgate.dialects.framing.sse import frame_bytes
-from headgate.dialects.openai_responses.wire import parsed_object, text_of
+from headgate.dialects.lenient_json import parsed_object, text_of
 from headgate.ir.request import Json
 
 EMPTY = "Upstream server returned an empty response."

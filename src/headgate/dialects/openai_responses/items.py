@@ -14,6 +14,7 @@ from typing import cast
 
 import msgspec
 
+from headgate.dialects.lenient_json import compact
 from headgate.dialects.openai_responses.content import read_content
 from headgate.dialects.openai_responses.provenance import Seal, proof_in, read_reasoning
 from headgate.dialects.openai_responses.tools import Offered
@@ -170,7 +171,7 @@ class _Turns:
         """Take a call."""
         arguments = item.rest.get("arguments")
         if isinstance(arguments, dict):  # some clients give the object itself
-            item.rest["arguments"] = msgspec.json.encode(arguments).decode()
+            item.rest["arguments"] = compact(arguments)
         self._called(item, item.text("arguments") or "", custom=False)
 
     def custom_tool_call(self, item: Reader) -> None:

@@ -10,9 +10,9 @@ import msgspec
 from headgate.base.failure import Failure
 from headgate.base.frames import Frame
 from headgate.dialects.dialect import UpstreamError
+from headgate.dialects.lenient_json import parsed_object
 from headgate.dialects.openai_responses.errors import decode_error, failure_of
 from headgate.dialects.openai_responses.usage import usage_in_event
-from headgate.dialects.openai_responses.wire import parsed_object
 from headgate.ir.usage import Usage
 
 _ENDS = frozenset({"response.completed", "response.incomplete"})

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from headgate.dialects.lenient_json import objects_of
 from headgate.dialects.openai_responses.provenance import sealed
 from headgate.dialects.openai_responses.reply import OUTPUT
 from headgate.dialects.openai_responses.tools import Offered
-from headgate.dialects.openai_responses.wire import NAME, objects
+from headgate.dialects.openai_responses.wire import NAME
 from headgate.ir.loss import Losses, change_citations
 from headgate.ir.request import Citation, Inline, Json, Signature, Thinking, ToolCall
 
@@ -109,12 +110,12 @@ def logprob_entries(logprobs: Json, losses: Losses) -> list[Json]:
     """Write the logprobs of a text; those of a refusal have no place."""
     if logprobs.get("refusal"):
         losses.dropped("reply.logprobs", "those of a refusal")
-    return [_logprob(entry) for entry in objects(logprobs.get("content"))]
+    return [_logprob(entry) for entry in objects_of(logprobs.get("content"))]
 
 
 def _logprob(entry: Json) -> Json:
     """Write one token's; SDKs require its bytes."""
-    rivals = [_with_bytes(rival) for rival in objects(entry.get("top_logprobs"))]
+    rivals = [_with_bytes(rival) for rival in objects_of(entry.get("top_logprobs"))]
     return {**_with_bytes(entry), "top_logprobs": rivals}
 
 

@@ -14,7 +14,8 @@ from typing import Literal, get_args
 
 import msgspec
 
-from headgate.dialects.openai_responses.wire import NAME, compact, objects, parsed_object, text_of
+from headgate.dialects.lenient_json import canonical, objects_of, parsed_object, text_of
+from headgate.dialects.openai_responses.wire import NAME
 from headgate.ir.request import Json, Signature, Thinking
 
 # What is sealed: thinking with its text, thinking without; the proof on the text just before, on
@@ -78,8 +79,8 @@ def read_reasoning(item: Json) -> Thinking | None:
             "reasoning_text", "text"}], "encrypted_content"}; open models fill `content`.
     """
     seal = opened(item.get("encrypted_content"))
-    summary = [text_of(piece.get("text")) for piece in objects(item.get("summary"))]
-    spoken = [text_of(piece.get("text")) for piece in objects(item.get("content"))]
+    summary = [text_of(piece.get("text")) for piece in objects_of(item.get("summary"))]
+    spoken = [text_of(piece.get("text")) for piece in objects_of(item.get("content"))]
     texts = summary or spoken
     text = PARAGRAPH.join(texts)
     if seal is not None and seal.is_thinking:
@@ -93,7 +94,7 @@ def read_reasoning(item: Json) -> Thinking | None:
         proof["content"] = item["content"] if summary else True
     if not proof and not text:
         return None
-    signature = Signature(NAME, compact(proof)) if proof else None
+    signature = Signature(NAME, canonical(proof)) if proof else None
     return Thinking(text=text, signature=signature, redacted=not text)
 
 

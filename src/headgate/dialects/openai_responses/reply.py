@@ -11,17 +11,12 @@ from typing import Any
 import msgspec
 
 from headgate.base.failure import RelayError
+from headgate.dialects.lenient_json import arguments_text, objects_of, parsed_object, text_of
 from headgate.dialects.openai_responses.content import citation_of
 from headgate.dialects.openai_responses.errors import bad_reply, inspect_reply
 from headgate.dialects.openai_responses.provenance import proof_in, read_reasoning
 from headgate.dialects.openai_responses.usage import usage_in
-from headgate.dialects.openai_responses.wire import (
-    NAME,
-    Leftovers,
-    objects,
-    parsed_object,
-    text_of,
-)
+from headgate.dialects.openai_responses.wire import NAME, Leftovers
 from headgate.ir.reply import Choice, Finish, FinishReason, Reply
 from headgate.ir.request import (
     Image,
@@ -104,7 +99,7 @@ def decode_reply(body: bytes) -> Reply:
     wire = parsed_object(body)
     if wire is None or not isinstance(wire.get("output"), list):
         raise RelayError(bad_reply("the upstream's response has no output"))
-    items = objects(wire["output"])
+    items = objects_of(wire["output"])
     parts = parts_of(items)
     logprobs = [entry for item in items for entry in logprobs_of(item)]
     choice = Choice(
@@ -188,7 +183,7 @@ def item_parts(item: Json) -> Iterator[Part]:
     """Read one output item; what only this dialect knows stays opaque."""
     match item.get("type"):
         case "message" if item.get("role", "assistant") == "assistant":
-            for block in objects(item.get("content")):
+            for block in objects_of(item.get("content")):
                 part = content_part(block)
                 if part is not None:
                     yield part
@@ -212,7 +207,7 @@ def content_part(block: Json) -> Part | None:
     match block.get("type"):
         case "output_text":
             text = text_of(block.get("text"))
-            notes = tuple(citation_of(note) for note in objects(block.get("annotations")))
+            notes = tuple(citation_of(note) for note in objects_of(block.get("annotations")))
             return Text(text=text, citations=notes) if text or notes else None
         case "refusal":
             text = text_of(block.get("refusal"))
@@ -224,13 +219,10 @@ def content_part(block: Json) -> Part | None:
 def call_of(item: Json) -> ToolCall:
     """Read a call."""
     custom = item.get("type") == "custom_tool_call"
-    arguments = item.get("input" if custom else "arguments")
-    if not isinstance(arguments, str):
-        arguments = "" if arguments is None else msgspec.json.encode(arguments).decode()
     return ToolCall(
         call_id=text_of(item.get("call_id")) or text_of(item.get("id")),
         name=text_of(item.get("name")),
-        arguments=arguments,
+        arguments=arguments_text(item.get("input" if custom else "arguments")),
         custom=custom,
     )
 
@@ -244,8 +236,8 @@ def logprobs_of(item: Json) -> list[Json]:
     """Read the logprobs of a message's texts."""
     if item.get("type") != "message":
         return []
-    blocks = objects(item.get("content"))
-    return [entry for block in blocks for entry in objects(block.get("logprobs"))]
+    blocks = objects_of(item.get("content"))
+    return [entry for block in blocks for entry in objects_of(block.get("logprobs"))]
 
 
 # ----------------------------------------------------------------------- leftovers

@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 from headgate.base.failure import Failure
 from headgate.base.frames import Frame
 from headgate.dialects.dialect import UpstreamError
+from headgate.dialects.lenient_json import objects_of, parsed_object, text_of
 from headgate.dialects.openai_responses.content import citation_of
 from headgate.dialects.openai_responses.errors import (
     bad_reply,
@@ -43,7 +44,7 @@ from headgate.dialects.openai_responses.reply import (
 )
 from headgate.dialects.openai_responses.stream_parts import Item, Key, Parts
 from headgate.dialects.openai_responses.usage import usage_in
-from headgate.dialects.openai_responses.wire import Leftovers, objects, parsed_object, text_of
+from headgate.dialects.openai_responses.wire import Leftovers
 from headgate.ir.events import (
     Ended,
     Event,
@@ -198,7 +199,7 @@ class ResponsesStreamDecoder:
         events.append(PartEnded(item.call))
 
     def _finish_message(self, key: Key, item: Item, body: Json, events: list[Event]) -> None:
-        for number, block in enumerate(objects(body.get("content"))):
+        for number, block in enumerate(objects_of(body.get("content"))):
             self._finish_block(key, item, number, block, events)
 
     def _finish_block(
@@ -217,7 +218,7 @@ class ResponsesStreamDecoder:
         growing.is_whole = True  # and still open: a proof on it may follow as an item of its own
         text = part.text if isinstance(part, Text | Refusal) and not growing.has_text else ""
         notes = part.citations[growing.citations :] if isinstance(part, Text) else ()
-        logprobs = objects(block.get("logprobs")) if text else []
+        logprobs = objects_of(block.get("logprobs")) if text else []
         if text or notes:
             told = {"content": logprobs} if logprobs else None
             events.append(PartDelta(growing.index, text, citations=notes, logprobs=told))
@@ -269,7 +270,7 @@ class ResponsesStreamDecoder:
         text: object,
         events: list[Event],
     ) -> None:
-        logprobs = objects(event.logprobs)
+        logprobs = objects_of(event.logprobs)
         if not isinstance(text, str) or not (text or logprobs):
             return
         key, item = self._item(event)
@@ -353,7 +354,7 @@ class ResponsesStreamDecoder:
     def finished(self, event: _Event, events: list[Event]) -> None:
         """The response is complete, or as complete as it gets."""
         response = _object(event.response)
-        output = objects(response.get("output"))
+        output = objects_of(response.get("output"))
         if not self._items:  # no deltas at all: everything is here
             self._items = {index: Item() for index in range(len(output))}
         for key, item in list(self._items.items()):

@@ -16,7 +16,8 @@ from typing import Any, Literal
 import msgspec
 
 from headgate.dialects.dialect import Fields
-from headgate.dialects.openai_responses.wire import NAME, Leftovers, Reader, invalid, objects
+from headgate.dialects.lenient_json import objects_of
+from headgate.dialects.openai_responses.wire import NAME, Leftovers, Reader, invalid
 from headgate.ir.loss import Losses
 from headgate.ir.request import CustomTool, Json, NativeTool, Tool, ToolChoice
 
@@ -40,11 +41,11 @@ class Offered:
     def __init__(self, tools: object) -> None:
         self._flat: dict[tuple[str, str], str] = {}
         self._own: dict[str, tuple[str, str]] = {}
-        offered = objects(tools)
+        offered = objects_of(tools)
         taken = {str(tool.get("name")) for tool in offered if tool.get("type") in _NAMED_KINDS}
         for space in offered:
             if space.get("type") == "namespace":
-                for tool in objects(space.get("tools")):
+                for tool in objects_of(space.get("tools")):
                     self._take(str(space.get("name")), tool, taken)
 
     def _take(self, space: str, tool: Json, taken: set[str]) -> None:

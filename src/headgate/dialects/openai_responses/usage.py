@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from headgate.dialects.lenient_json import object_of
 from headgate.ir.request import Json
 from headgate.ir.usage import Usage, clamped
 
@@ -32,12 +33,15 @@ def decode_usage(wire: Mapping[str, Any], web_searches: int = 0) -> Usage | None
     """
     if not ("input_tokens" in wire or "output_tokens" in wire):
         return None
-    read, written = _object(wire, "input_tokens_details"), _object(wire, "output_tokens_details")
+    read, written = (
+        object_of(wire.get("input_tokens_details")),
+        object_of(wire.get("output_tokens_details")),
+    )
     prompt, output = clamped(wire.get("input_tokens")), clamped(wire.get("output_tokens"))
     cache_read = min(clamped(read.get("cached_tokens")), prompt)
     cache_write = min(clamped(read.get("cache_write_tokens")), prompt - cache_read)
     fresh = prompt - cache_read - cache_write
-    server_side = _object(wire, "server_side_tool_usage_details")  # xAI
+    server_side = object_of(wire.get("server_side_tool_usage_details"))  # xAI
     return Usage(
         input=fresh,
         cache_read=cache_read,
@@ -110,7 +114,7 @@ def usage_in(body: bytes | Raw) -> Usage | None:
     if response.usage is None:
         return None
     items = ((item.type, item.action) for item in response.output or ())
-    searches = web_searches(_object(response.tool_usage or {}, "web_search"), items)
+    searches = web_searches(object_of(object_of(response.tool_usage).get("web_search")), items)
     return decode_usage(response.usage, searches)
 
 
@@ -150,8 +154,3 @@ def web_searches(told: Mapping[str, Any], items: Iterable[tuple[object, object]]
 
 def _is_search(action: object) -> bool:
     return not isinstance(action, dict) or action.get("type", "search") == "search"
-
-
-def _object(wire: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = wire.get(key)
-    return value if isinstance(value, dict) else {}

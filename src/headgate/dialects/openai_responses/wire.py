@@ -135,30 +135,6 @@ def parsed(body: bytes) -> Any:
         raise RelayError(Failure(kind=FailureKind.INVALID_JSON, message=message)) from None
 
 
-def parsed_object(data: bytes | msgspec.Raw) -> Json | None:
-    """Parse an upstream's JSON object. None for anything else."""
-    try:
-        value = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def compact(value: Any) -> str:
-    """Write JSON text without blanks, its keys in order."""
-    return msgspec.json.encode(value, order="sorted").decode()
-
-
-def text_of(value: object) -> str:
-    """Give a string; anything else an upstream may have sent instead counts as empty."""
-    return value if isinstance(value, str) else ""
-
-
-def objects(value: object) -> list[Json]:
-    """The objects in a list, whatever else is in it."""
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
 # ----------------------------------------------------------------- leftovers put back
 
 
