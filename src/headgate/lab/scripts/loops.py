@@ -8,6 +8,7 @@ thinking back as it was.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from msgspec.structs import replace
@@ -23,15 +24,27 @@ from headgate.lab.wires.question import Call, Fault, Json, Question, Tool, mappi
 FLAKY_TURN = 3
 
 
-def _run(
+# The calls of one turn: of these tools, after so many results.
+Calling = Callable[[tuple[Tool, ...], int], tuple[Call, ...]]
+
+
+def _one(tools: tuple[Tool, ...], done: int) -> tuple[Call, ...]:
+    return tuple(_call(tool, done + 1) for tool in tools[:1])
+
+
+def _two(tools: tuple[Tool, ...], done: int) -> tuple[Call, ...]:
+    return tuple(_call(tool, done + place) for place, tool in enumerate((tools * 2)[:2], start=1))
+
+
+def run(
     question: Question,
     number: float,
     *,
     sealed: bool = False,
     flaky: bool = False,
-    parallel: bool = False,
+    calling: Calling = _one,
 ) -> Plan:
-    """One turn of a loop of so many."""
+    """Say one turn of a loop of so many calls."""
     if question.operation != "chat" or question.prompt.problem:
         return plain(question, "")
     finding = examine(question, sealed=sealed)
@@ -41,21 +54,17 @@ def _run(
     done = len(finding.results)
     if flaky and done % FLAKY_TURN == FLAKY_TURN - 1:
         return refuse(question, Fault(503, MESSAGES[503]))
-    tools = question.prompt.tools
-    called: tuple[Tool, ...] = ()
-    if done < number:
-        called = (tools * 2)[:2] if parallel else tools[:1]
-    calls = tuple(_call(tool, done + place) for place, tool in enumerate(called, start=1))
+    calls = calling(question.prompt.tools, done) if done < number else ()
     return _spoken(question, finding, sealed=sealed, calls=calls)
 
 
-loop = partial(_run)
-flaky_loop = partial(_run, flaky=True)
-signed_loop = partial(_run, sealed=True)
-flaky_signed_loop = partial(_run, sealed=True, flaky=True)
-parallel_loop = partial(_run, parallel=True)
-parallel_signed_loop = partial(_run, parallel=True, sealed=True)
-flaky_parallel_signed_loop = partial(_run, parallel=True, sealed=True, flaky=True)
+loop = partial(run)
+flaky_loop = partial(run, flaky=True)
+signed_loop = partial(run, sealed=True)
+flaky_signed_loop = partial(run, sealed=True, flaky=True)
+parallel_loop = partial(run, calling=_two)
+parallel_signed_loop = partial(run, calling=_two, sealed=True)
+flaky_parallel_signed_loop = partial(run, calling=_two, sealed=True, flaky=True)
 
 
 def signed(question: Question, _number: float) -> Plan:

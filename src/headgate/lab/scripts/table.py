@@ -11,7 +11,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from headgate.lab.plan import Plan
-from headgate.lab.scripts import answers, broken, loops, refusals, timing
+from headgate.lab.scripts import agents, answers, broken, loops, refusals, timing
 from headgate.lab.wires.question import Question
 
 Script = Callable[[Question, float], Plan]
@@ -57,6 +57,7 @@ ROWS = (
         20,
         "calls",
     ),
+    Behaviour("agent", "has a coding agent's own shell say 'headgate 42'", agents.errand),
     Behaviour("400", "invalid request", refusals.status, 400),
     Behaviour("400-key", "400 'API key not valid', as Gemini answers", refusals.bad_key),
     Behaviour("400-long", "400, the prompt exceeds the context", refusals.too_long),
