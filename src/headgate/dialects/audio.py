@@ -12,7 +12,7 @@ import msgspec
 
 from headgate.dialects.dialect import Fields
 from headgate.dialects.framing.sse import frame_bytes
-from headgate.dialects.openai_chat.tasks import TaskWire, clamped_up, has, task_usage
+from headgate.dialects.openai_chat.tasks import TaskWire, clamped_up, has, task_usage, value_of
 from headgate.ir.usage import Usage
 
 _SPOKEN = "speech.audio.done"
@@ -25,7 +25,7 @@ def _transcript_usage(fields: Fields) -> Usage | None:
     told = task_usage(fields)
     if told is not None or "duration" not in fields:
         return told
-    seconds = clamped_up(msgspec.json.decode(fields["duration"]))
+    seconds = clamped_up(value_of(fields, "duration"))
     return Usage(audio_seconds=seconds) if seconds else None
 
 

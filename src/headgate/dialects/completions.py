@@ -166,7 +166,8 @@ class _Offsets:
             token = str(entry.get("token", ""))
             written["tokens"].append(token)
             written["token_logprobs"].append(entry.get("logprob"))
-            top = {e.get("token"): e.get("logprob") for e in objects_of(entry.get("top_logprobs"))}
+            tops = objects_of(entry.get("top_logprobs"))
+            top = {str(each.get("token", "")): each.get("logprob") for each in tops}
             written["top_logprobs"].append(top)
             written["text_offset"].append(self._offset)
             self._offset += len(token)

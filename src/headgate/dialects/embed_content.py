@@ -12,6 +12,8 @@ import msgspec
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.dialects.dialect import Fields
 from headgate.dialects.fields import decoded_fields, field
+from headgate.dialects.lenient_json import parsed_object
+from headgate.dialects.openai_chat.errors import bad_reply
 from headgate.ir.loss import Losses
 from headgate.ir.request import Json
 
@@ -48,24 +50,38 @@ def as_openai(fields: Fields, losses: Losses, *, single: bool) -> Fields:
 
 
 def of_batch(body: bytes, *, single: bool) -> bytes:
-    """Give the answer of `batchEmbedContents` to a caller of either kind."""
+    """Give the answer of `batchEmbedContents` to a caller of either kind.
+
+    Errors: RelayError UPSTREAM_BAD_REPLY when it holds no vector.
+    """
     if not single:
         return body
-    wire = msgspec.json.decode(body)
+    wire = _answer(body, "embeddings")
     first = {"embedding": wire["embeddings"][0]}
     usage = wire.get("usageMetadata")
     return msgspec.json.encode(first if usage is None else first | {"usageMetadata": usage})
 
 
 def of_openai(body: bytes, *, single: bool) -> bytes:
-    """Write OpenAI's list of vectors as Gemini's."""
-    wire = msgspec.json.decode(body)
+    """Write OpenAI's list of vectors as Gemini's.
+
+    Errors: RelayError UPSTREAM_BAD_REPLY when it holds no vector.
+    """
+    wire = _answer(body, "data")
     vectors = [{"values": entry["embedding"]} for entry in wire["data"]]
     told: Json = {"embedding": vectors[0]} if single else {"embeddings": vectors}
     usage = wire.get("usage")
     if isinstance(usage, dict):
         told["usageMetadata"] = {"promptTokenCount": usage.get("prompt_tokens") or 0}
     return msgspec.json.encode(told)
+
+
+def _answer(body: bytes, vectors: str) -> Json:
+    wire = parsed_object(body) or {}
+    found = wire.get(vectors)
+    if not isinstance(found, list) or not found:
+        raise RelayError(bad_reply("the reply holds no embeddings"))
+    return wire
 
 
 def _requests(fields: Fields, single: bool) -> list[Json]:

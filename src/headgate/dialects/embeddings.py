@@ -117,7 +117,7 @@ def _written(vectors: list[Any], fields: Fields, model: str, usage: Usage | None
             raise RelayError(bad_reply(f"embedding {index} has no values"))
         try:
             vector = _in_format(values, wanted)
-        except struct.error:
+        except (struct.error, OverflowError):
             raise RelayError(bad_reply(f"embedding {index} holds more than numbers")) from None
         data.append({"object": "embedding", "index": index, "embedding": vector})
     reply: Json = {"object": "list", "data": data, "model": model}
@@ -161,11 +161,13 @@ def _read_openai(body: bytes, fields: Fields, _model: str) -> tuple[bytes, Usage
     first_byte = _FIRST_BYTES.get(_wanted_format(fields))
     if first_byte is None or all(bytes(each.embedding)[:1] == first_byte for each in vectors):
         return body, usage_in(body)
-    wire = msgspec.json.decode(body)
+    wire = parsed_object(body)
+    if wire is None:
+        _refuse(body)
     for entry in wire["data"]:
         try:
             entry["embedding"] = _in_format(entry["embedding"], _wanted_format(fields))
-        except (ValueError, struct.error) as error:
+        except (ValueError, struct.error, OverflowError) as error:
             raise RelayError(bad_reply(str(error))) from None
     return msgspec.json.encode(wire), usage_in(body)
 
@@ -313,11 +315,12 @@ def _read_total(body: bytes, fields: Fields, model: str) -> tuple[bytes, Usage |
     read, usage = _read_openai(body, fields, model)
     if usage is None or b'"prompt_tokens"' in read[-500:]:
         return read, usage
-    wire = msgspec.json.decode(read)
-    if "prompt_tokens" in wire["usage"]:
+    wire = parsed_object(read) or {}
+    told = wire.get("usage")
+    if not isinstance(told, dict) or "prompt_tokens" in told:
         return read, usage
-    usage = Usage(input=clamped(wire["usage"].get("total_tokens")))
-    wire["usage"] = {"prompt_tokens": usage.input, **wire["usage"]}
+    usage = Usage(input=clamped(told.get("total_tokens")))
+    wire["usage"] = {"prompt_tokens": usage.input, **told}
     return msgspec.json.encode(wire), usage
 
 

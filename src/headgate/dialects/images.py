@@ -27,7 +27,7 @@ def _is_answer(fields: Fields) -> bool:
 def _count(fields: Fields, name: str) -> int:
     try:
         return len(_list.decode(fields[name])) if has(fields, name) else 0
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return 0
 
 
@@ -44,7 +44,7 @@ def _events(kind: str, fields: Fields) -> bytes:
     """Write a whole reply as the stream that was asked for: one last event for each image."""
     try:
         images = _objects.decode(fields.get("data", msgspec.Raw(b"[]")))
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         images = []
     common = {name: value for name, value in fields.items() if name not in ("data", "usage")}
     if "created" in common:

@@ -177,7 +177,7 @@ class AnthropicStreamEncoder:
             return
         index = self._count
         self._count += 1
-        kind = wire["type"]
+        kind = str(wire.get("type"))
         if kind in _INPUT_KINDS and wire.get("input"):
             yield _block_start(index, {**wire, "input": {}})
             opening = _opening(index, "input_json_delta", "partial_json")

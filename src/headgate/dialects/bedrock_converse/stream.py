@@ -157,6 +157,8 @@ class BedrockStreamDecoder:
             return []
         if is_error(frame):
             return self._failed(failure_in(frame))
+        if self._finished and frame.event != "metadata":
+            return []  # nothing can be said after the stop reason
         try:
             # The hot one first: almost every frame of a stream is a delta.
             if frame.event == "contentBlockDelta":

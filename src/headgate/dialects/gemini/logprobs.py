@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from headgate.dialects.lenient_json import objects_of
 from headgate.ir.request import Json
 
 
@@ -39,11 +40,11 @@ def _entry(candidate: Any) -> Json:
 
 def encode_logprobs(ours: Json) -> Json:
     """Write `logprobsResult`."""
-    content = ours.get("content") or []
+    content = objects_of(ours.get("content"))
     return {
         "chosenCandidates": [_candidate(entry) for entry in content],
         "topCandidates": [
-            {"candidates": [_candidate(other) for other in entry.get("top_logprobs") or []]}
+            {"candidates": [_candidate(other) for other in objects_of(entry.get("top_logprobs"))]}
             for entry in content
         ],
     }

@@ -252,7 +252,8 @@ class _Cleaner:
             self._lose("additionalProperties")  # a free object: the subset knows only fields
         named = kept.pop("required", None)
         known = kept.get("properties", {})
-        if isinstance(named, list) and (required := [name for name in named if name in known]):
+        names = named if isinstance(named, list) else []
+        if required := [name for name in names if isinstance(name, str) and name in known]:
             kept["required"] = required
 
 

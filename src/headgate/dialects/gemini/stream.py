@@ -92,14 +92,19 @@ class GeminiStreamDecoder:
         """Take a frame, give the events that it means."""
         if self._over:
             return []
-        try:
-            reply = decode_reply_frame(frame.data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return self._failed(_bad_reply(f"a stream frame cannot be read: {error}"))
-        if reply.error is not None:
-            return self._failed(_reported(frame.data))
-        self._last = frame.data
         events: list[Event] = []
+        try:
+            self._read(frame, events)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            events += self._failed(_bad_reply(f"a stream frame cannot be read: {error}"))
+        return events
+
+    def _read(self, frame: Frame, events: list[Event]) -> None:
+        reply = decode_reply_frame(frame.data)
+        if reply.error is not None:
+            events += self._failed(_reported(frame.data))
+            return
+        self._last = frame.data
         if not self._started:
             self._left = leftovers_in(frame.data)
             events.append(self._start(reply))
@@ -108,10 +113,9 @@ class GeminiStreamDecoder:
         for position, candidate in enumerate(reply.candidates or ()):
             self._candidate(candidate, position, frame.data, events)
             if self._over:
-                return events
+                return
         if not reply.candidates and reply.prompt_feedback is not None:
             self._block = reply.prompt_feedback
-        return events
 
     def end(self) -> list[Event]:
         """The body is over: finish what the frames have finished."""

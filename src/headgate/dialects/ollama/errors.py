@@ -85,7 +85,7 @@ def _judged(line: Json) -> Failure | None:
     error = decode_error(line)
     if error is not None:
         return failure_of(error)
-    if line.get("done") is True and line.get("done_reason") in _NO_ANSWER:
+    if line.get("done") is True and text_of(line.get("done_reason")) in _NO_ANSWER:
         return bad_reply("the upstream only loaded the model, and answered nothing")
     if not isinstance(line.get("message"), dict) and line.get("done") is not True:
         return bad_reply("the upstream's answer has no message")

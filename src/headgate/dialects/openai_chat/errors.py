@@ -138,7 +138,8 @@ def _detail_text(detail: object) -> str:
     lines = []
     for entry in detail:
         if isinstance(entry, dict):
-            place = ".".join(str(step) for step in entry.get("loc") or ())
+            steps = entry.get("loc")
+            place = ".".join(map(str, steps)) if isinstance(steps, list) else ""
             lines.append(f"{place}: {entry.get('msg', '')}" if place else str(entry.get("msg", "")))
         elif isinstance(entry, str):
             lines.append(entry)

@@ -15,6 +15,7 @@ import msgspec
 from headgate.base.failure import Failure
 from headgate.base.frames import Frame
 from headgate.dialects.dialect import Fields
+from headgate.dialects.lenient_json import parsed_object
 from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
 from headgate.ir.usage import Usage, clamped
 
@@ -45,7 +46,7 @@ class TaskWire(msgspec.Struct, frozen=True, kw_only=True):
             return bad_reply("the upstream's answer is not a JSON object")
         if self.is_answer(fields):
             return None
-        error = decode_error(msgspec.json.decode(body))
+        error = decode_error(parsed_object(body) or {})
         return bad_reply("the upstream's answer is empty") if error is None else failure_of(error)
 
 
@@ -64,8 +65,16 @@ def has(fields: Fields, name: str) -> bool:
 
 def text_of(fields: Fields, name: str) -> str:
     """Read a string; "" if there is none."""
-    value = msgspec.json.decode(fields[name]) if name in fields else None
+    value = value_of(fields, name)
     return value if isinstance(value, str) else ""
+
+
+def value_of(fields: Fields, name: str) -> object:
+    """Read a value of an upstream's; None if there is none, or none that can be read."""
+    try:
+        return msgspec.json.decode(fields[name]) if name in fields else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def event_failure(frame: Frame, fields: Fields) -> Failure | None:
@@ -73,7 +82,7 @@ def event_failure(frame: Frame, fields: Fields) -> Failure | None:
     is_error = frame.event == "error" or text_of(fields, "type") == "error"
     if not is_error and not has(fields, "error"):
         return None
-    error = decode_error(msgspec.json.decode(frame.data))
+    error = decode_error(parsed_object(frame.data) or {})
     return bad_reply("the upstream sent an error event") if error is None else failure_of(error)
 
 
@@ -110,7 +119,7 @@ def clamped_up(value: object) -> int:
 
 
 def _object(fields: Fields, name: str) -> Mapping[str, Any]:
-    value = msgspec.json.decode(fields[name]) if name in fields else None
+    value = value_of(fields, name)
     return value if isinstance(value, dict) else {}
 
 

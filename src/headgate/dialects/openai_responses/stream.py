@@ -166,6 +166,8 @@ class ResponsesStreamDecoder:
         """An item begins: calls are shown at once, the others when they say something."""
         body = _object(event.item)
         _, item = self._item(event)
+        if item.call >= 0:
+            return  # it has begun already
         kind = body.get("type")
         if kind == "function_call" or (kind == "custom_tool_call" and not is_servers(body)):
             self._parts.close(events)
@@ -183,12 +185,12 @@ class ResponsesStreamDecoder:
         item.is_done = True
         add_leftovers(self._left, body)
         match body.get("type"):
+            case _ if item.call >= 0:
+                self._finish_call(item, call_of(body).arguments, events)
             case "message" if body.get("role", "assistant") == "assistant":
                 self._finish_message(key, item, body, events)
             case "reasoning":
                 self._finish_reasoning(item, body, events)
-            case _ if item.call >= 0:
-                self._finish_call(item, call_of(body).arguments, events)
             case _:
                 for part in item_parts(body):
                     self._parts.whole(proven(part, self._proofs), events)
@@ -334,7 +336,7 @@ class ResponsesStreamDecoder:
     def arguments_delta(self, event: _Event, events: list[Event]) -> None:
         """More of a call's arguments."""
         _, item = self._item(event)
-        if item.call >= 0 and isinstance(event.delta, str) and event.delta:
+        if item.is_open_call and isinstance(event.delta, str) and event.delta:
             item.has_arguments = True
             events.append(PartDelta(item.call, event.delta))
 
@@ -342,7 +344,7 @@ class ResponsesStreamDecoder:
         """A call's arguments are complete; some give them only here."""
         _, item = self._item(event)
         whole = event.arguments if isinstance(event.arguments, str) else event.input
-        if item.call >= 0 and not item.has_arguments and isinstance(whole, str) and whole:
+        if item.is_open_call and not item.has_arguments and isinstance(whole, str) and whole:
             item.has_arguments = True
             events.append(PartDelta(item.call, whole))
 

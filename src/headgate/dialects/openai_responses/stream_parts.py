@@ -41,6 +41,11 @@ class Item:
         self.has_arguments = False
         self.is_done = False
 
+    @property
+    def is_open_call(self) -> bool:
+        """Whether more of a call's arguments may come."""
+        return self.call >= 0 and not self.is_done
+
 
 class Parts:
     """The parts that have begun. One per reply."""
