@@ -176,6 +176,17 @@ async def test_stream_that_says_nothing_is_cut_and_not_ended() -> None:
             await caller.answer()
 
 
+async def test_who_still_sends_its_request_is_told_when_draining_took_too_long() -> None:
+    async with stopping(Watched(), drain_s=0.1) as place:
+        caller = await place.call()
+        await caller.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf")
+        stop = asyncio.create_task(place.server.stop())
+        answer = await caller.answer()
+        assert (answer.status, answer.told["code"]) == (503, "server_draining")
+        await caller.close()
+        await stop
+
+
 async def test_force_does_not_wait() -> None:
     watched = Watched(b"data: 1")
     force = asyncio.Event()

@@ -141,6 +141,14 @@ class HeadgateProtocol(Inbound):
         else:
             self.cycle.keep_alive = False
 
+    def give_up(self) -> None:
+        """The server waits no longer: cancel the task, or refuse what is still being sent."""
+        if self._reading and not self._answering and not self._deaf:
+            message = "The server is stopping; send the request again."
+            self._refuse(Failure(kind=FailureKind.DRAINING, message=message))
+        else:
+            self.cut()
+
     def kill(self) -> None:
         """Close without waiting for anything."""
         self.transport.abort()

@@ -143,7 +143,7 @@ class Server:
             connection.begin_drain()
         await self._until_empty(self._settings.drain_s, force)
         for connection in list(shared.connections):
-            connection.cut()
+            connection.give_up()
         for task in list(self._state.tasks):
             task.cancel()
         grace_s = _FORCED_GRACE_S if force.is_set() else self._settings.cut_grace_s
