@@ -179,7 +179,10 @@ async def test_stream_that_says_nothing_is_cut_and_not_ended() -> None:
 async def test_who_still_sends_its_request_is_told_when_draining_took_too_long() -> None:
     async with stopping(Watched(), drain_s=0.1) as place:
         caller = await place.call()
-        await caller.send(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf")
+        lines = "Content-Length: 100\r\nExpect: 100-continue\r\n"
+        await caller.send(f"POST /echo HTTP/1.1\r\nHost: a\r\n{lines}\r\n".encode())
+        assert (await caller.answer()).status == 100
+        await caller.send(b"half")
         stop = asyncio.create_task(place.server.stop())
         answer = await caller.answer()
         assert (answer.status, answer.told["code"]) == (503, "server_draining")
