@@ -1,5 +1,8 @@
 """Time bounds, heart-beats, overrides, headers: cases 67 to 76 (`uni-api.md` 6.2)."""
 
+import time
+from typing import Any
+
 import pytest
 
 from tests.e2e.harness import KEY, Bench
@@ -149,7 +152,7 @@ def bare(place: str, preferences: str = "cooldown_period: 0") -> str:
 async def test_what_a_channel_leaves_out_is_named(bench: Bench) -> None:
     gate = await bench.gateway(bare("ok1"))
     messages = [{"role": "user", "content": [{"type": "text", "text": "Hi"}, SEEN]}]
-    asked = {"messages": messages, "tools": [TOOL], "temperature": 0.3}
+    asked: dict[str, Any] = {"messages": messages, "tools": [TOOL], "temperature": 0.3}
     reply = await gate.chat("gpt-5", **asked)
     assert reply.headers["x-headgate-loss"] == "temperature, tools, messages[0].content[1]"
     assert bench.last.json["messages"][0]["content"] == messages[0]["content"][:1]
@@ -194,3 +197,16 @@ async def test_unknown_fields_reach_the_upstream_byte_for_byte(bench: Bench) -> 
     body = b'{"model":"gpt-m","messages":[{"role":"user","content":"Hi"}],' + odd + b"}"
     assert (await gate.post("/v1/chat/completions", body)).status == 200
     assert odd.split(b": ", 1)[1] in bench.last.body
+
+
+@pytest.mark.parametrize("place", ["drip-bytes-300", "hang"])
+async def test_a_whole_attempt_is_bounded_by_the_time_of_the_request(
+    bench: Bench, place: str
+) -> None:
+    """A body that trickles keeps every other bound: each byte comes in time."""
+    gate = await bench.gateway(config(place, "", everyone=", request_timeout: 1"))
+    began_s = time.monotonic()
+    reply = await gate.chat("gpt-m")
+    assert reply.status == 504
+    assert "Request timed out after 1 seconds" in reply.error
+    assert time.monotonic() - began_s < 3

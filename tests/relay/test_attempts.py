@@ -1,5 +1,7 @@
 """Attempt after attempt (`uni-api.md` 3.3, 3.7; 6.2, cases 29 to 56)."""
 
+import asyncio
+
 import pytest
 
 from headgate.base.clock import ManualClock
@@ -10,7 +12,17 @@ from headgate.relay.stages import Stages
 from headgate.snapshot.facts import Endpoint, Key, LossPolicy, RateLimit, Settings, Timeouts, Window
 from tests.calls import HELLO, call
 from tests.facts import channel, key, offer
-from tests.relay.upstreams import DOWN, FakePool, attempts, refused, reply, stages
+from tests.relay.upstreams import (
+    DOWN,
+    SILENCE,
+    FakePool,
+    FakeResponse,
+    Silence,
+    attempts,
+    refused,
+    reply,
+    stages,
+)
 
 A, B, C = offer("a"), offer("b"), offer("c")
 MANY = offer(channel("m", ["secret-one", "secret-two", "secret-three"], cooldown_s=0.0))
@@ -184,6 +196,36 @@ async def test_no_attempt_waits_longer_than_the_request_has_left() -> None:
     of = key([A, offer("b", timeouts=Timeouts(first_byte_s=5.0))])
     await answered(of, pool, stages(pool, of, clock=clock, settings=Settings(total_attempts_s=10)))
     assert [bounds.first_byte_s for bounds in pool.timeouts] == [10.0, 4.0]
+
+
+TRICKLE = b'{"id":'
+
+
+@pytest.mark.parametrize("slow", [SILENCE, TRICKLE])
+async def test_an_attempt_is_given_up_when_the_time_of_the_request_is_over(
+    slow: Silence | bytes,
+) -> None:
+    """Whether nobody answers the dial, or a body goes on and on below every other bound."""
+    clock = ManualClock()
+    response = FakeResponse(TRICKLE, SILENCE, b"}")
+    first = response if isinstance(slow, bytes) else slow
+    pool = FakePool(first, reply(), each=lambda: clock.advance(1.0))
+    of = key([A, B])
+    joined = stages(pool, of, clock=clock, settings=Settings(total_attempts_s=0.2))
+    failure = await failed(of, pool, joined)
+    assert (failure.kind, failure.http_status) == (FailureKind.UPSTREAM_TIMEOUT, 504)
+    assert "Request timed out after 0.2 seconds" in failure.message
+    assert pool.channels == "a"
+    assert response.aborted is isinstance(slow, bytes)
+
+
+async def test_a_callers_hang_up_is_no_timeout() -> None:
+    asked, of = asyncio.Event(), key([A])
+    asking = asyncio.create_task(answered(of, FakePool(SILENCE, each=asked.set)))
+    await asked.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
 
 
 async def test_records_tell_who_was_tried_and_how_long_it_took() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 import msgspec
@@ -19,6 +20,7 @@ from headgate.settlement.usage_record import AttemptRecord
 from headgate.snapshot.facts import Key, Settings, Timeouts
 
 _LONGEST_REASON = 300
+_SHORTEST_S = 0.1  # for an attempt that begins when the time is nearly over
 
 
 class Asker(Protocol):
@@ -76,9 +78,7 @@ class Attempts:
                 raise self._exhausted(last)
             timeouts = timeouts_for(attempt.offer, self._questioner.call, self._key, settings)
             try:
-                answer = await self._questioner.ask(
-                    attempt, _within(timeouts, deadline_s - now_s), clock.wall_s()
-                )
+                answer = await self._ask(attempt, timeouts, deadline_s - now_s)
             except RelayError as error:
                 last = without_secret(error.failure, attempt.credential.secret)
                 self._failed(attempt, last, now_s)
@@ -86,6 +86,19 @@ class Attempts:
             answer.answered_s = clock.monotonic_s()
             self._answered(attempt, now_s, answer.answered_s)
             return answer
+
+    async def _ask(self, attempt: Attempt, timeouts: Timeouts, left_s: float) -> Answer:
+        """Make one attempt, and give it up when the request's time is over.
+
+        The bounds on the wait for bytes do not do: a body may trickle, and a dial take its time.
+        """
+        left_s = max(left_s, _SHORTEST_S)
+        wall_s = self._stages.clock.wall_s()
+        try:
+            async with asyncio.timeout(left_s):
+                return await self._questioner.ask(attempt, _within(timeouts, left_s), wall_s)
+        except TimeoutError:
+            raise RelayError(_out_of_time(self._questioner.settings.total_attempts_s)) from None
 
     def _answered(self, attempt: Attempt, began_s: float, now_s: float) -> None:
         stages = self._stages
@@ -166,7 +179,13 @@ def _within(timeouts: Timeouts, left_s: float) -> Timeouts:
     """Never wait for an attempt longer than the request has left."""
     if timeouts.first_byte_s <= left_s:
         return timeouts
-    return msgspec.structs.replace(timeouts, first_byte_s=max(left_s, 0.1))
+    return msgspec.structs.replace(timeouts, first_byte_s=left_s)
+
+
+def _out_of_time(bound_s: float) -> Failure:
+    return Failure(
+        kind=FailureKind.UPSTREAM_TIMEOUT, message=f"Request timed out after {bound_s:g} seconds"
+    )
 
 
 def _nothing_tried() -> Failure:
