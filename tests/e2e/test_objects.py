@@ -6,6 +6,7 @@ made it, and by its own key alone.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import openai
@@ -150,3 +151,31 @@ async def test_what_is_not_there_is_told(bench: Bench, path: str, status: int) -
     key: Any = None if status == 401 else KEY
     assert (await gate.get(path, key)).status == status
     assert bench.places == []
+
+
+async def test_no_spelling_of_an_id_opens_another_keys_file(bench: Bench) -> None:
+    gate = await bench.gateway(CONFIG)
+    async with client(gate) as sdk:
+        file_id = await uploaded(sdk)
+    escaped = file_id.replace("-", "\\u002d").encode()
+    chat = b'{"model":"gpt-4o","messages":[{"role":"user","content":[{"file":{"file_id":"%b"}}]}]}'
+    asked = len(bench.places)
+    for path, body in (
+        ("/v1/batches", b'{"input_file_id":"%b"}' % escaped),
+        ("/v1/containers", b'{"file_ids":["%b"]}' % escaped),
+        ("/v1/chat/completions", chat % escaped),
+    ):
+        assert (await gate.post(path, body, OTHER)).status in (400, 404)
+    for path in (f"/v1/files/{file_id}", f"/v1/files/x%2F..%2F{file_id}/content"):
+        assert (await gate.get(path, OTHER)).status == 404
+    assert len(bench.places) == asked
+
+
+async def test_stranger_with_a_large_body_is_sent_away_before_it_is_read(bench: Bench) -> None:
+    gate = await bench.gateway(CONFIG)
+    host, _, port = gate.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = "POST /v1/files HTTP/1.1\r\nHost: a\r\nContent-Length: 500000000\r\n"
+    writer.write(f"{head}Content-Type: multipart/form-data; boundary=b\r\n\r\n".encode())
+    assert (await reader.readline()).startswith(b"HTTP/1.1 401")
+    writer.close()

@@ -41,6 +41,13 @@ def test_events_go_out_as_they_are_whatever_the_borders() -> None:
     assert not out.is_over
 
 
+def test_lane_is_added_to_an_event_with_blanks_before_it() -> None:
+    out, socket = frames()
+    out.lane = msgspec.Raw(b'"s1"')
+    out.send(sse(' \t{"type":"a"}'))
+    assert msgspec.json.decode(socket.sent[0]) == {"stream_id": "s1", "type": "a"}
+
+
 def test_end_of_the_response_is_looked_at() -> None:
     out, _ = frames()
     out.send(sse('{"type":"response.completed","response":{"id":"r1","output":[{"a":1}]}}'))

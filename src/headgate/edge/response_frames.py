@@ -87,6 +87,7 @@ class ResponseFrames:
 
     def _dressed(self, data: bytes) -> bytes:
         """Add the lane, and to the first event what was lost."""
+        data = data.lstrip()  # an upstream's own, passed on as it was written
         if self.lane is not None:
             data = b'{"stream_id":%b,' % bytes(self.lane) + data[1:]
         if self.note:
