@@ -13,7 +13,7 @@ CODE := $(wildcard src tests scripts bench)
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fix golden docs bench soak sizes lock clean
+.PHONY: help setup run test check fix golden docs bench clients soak sizes lock clean
 
 help:  ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ docs: $(READY)  ## Rewrite the tables in docs/reference/ that the code knows bet
 
 bench: $(DEV_READY)  ## Measure headgate beside haproxy and nginx, into bench/results/
 	$(BIN)/python -m bench $(ARGS)
+
+clients: $(DEV_READY)  ## Run Claude Code, Codex, Gemini CLI... through headgate (ARGS=names; 2 GB)
+	$(BIN)/python -m scripts.clients $(ARGS)
 
 soak: $(DEV_READY)  ## Run the long tests that look for leaks
 	$(BIN)/pytest -m soak $(ARGS)

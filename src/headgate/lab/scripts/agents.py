@@ -1,7 +1,7 @@
 """An errand for coding agents: their own shell shall say something, and the answer repeats it.
 
 An agent offers two dozen tools, most of which need arguments that make sense. Its shell is told to
-work a sum out; whoever finds the result in the agent's last words knows that the tool has run.
+work something out; whoever finds the result in the agent's last words knows that the tool has run.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from headgate.lab.scripts.answers import arguments
 from headgate.lab.scripts.loops import run
 from headgate.lab.wires.question import Call, Json, Question, Tool, mapping
 
-COMMAND = "echo headgate $((6 * 7))"
+COMMAND = "printf 'headgate %d' 0x2a"
 SAID = "headgate 42"
 
 # The shells of Claude Code, Codex, Gemini CLI and opencode, which say the same in many ways.
