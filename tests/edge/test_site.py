@@ -62,3 +62,23 @@ async def test_long_path_is_not_repeated_whole() -> None:
 def test_routes_that_contradict_are_a_mistake() -> None:
     with pytest.raises(ValueError, match="two routes"):
         Site([CHAT, Route(methods=("POST",), path="/v1/chat", handler=echo)])
+
+
+@pytest.mark.parametrize(
+    ("target", "dialect"),
+    [
+        ("/v1beta/../x", "gemini"),
+        ("/v1beta?a=/v1/b", "gemini"),
+        ("/v1/../x", "openai_chat"),
+        ("*", "openai_chat"),
+        ("", "openai_chat"),
+    ],
+)
+def test_refused_path_is_spelled_like_its_neighbours(target: str, dialect: str) -> None:
+    assert SITE.dialect_at(target) == dialect
+
+
+async def test_ambiguous_path_is_refused_in_its_folders_dialect() -> None:
+    async with serving(post("/v1beta/x", echo, dialect="gemini")) as place:
+        answer = await place.ask(request("POST", "/v1beta/x/../y"))
+        assert (answer.status, answer.told["dialect"]) == (400, "gemini")

@@ -43,9 +43,9 @@ def key_in(header: HeaderOf, query: str) -> str | None:
             if subprotocol.startswith(_IN_SUBPROTOCOL):
                 found = _same(found, subprotocol.removeprefix(_IN_SUBPROTOCOL))
     if "key=" in query:
-        for name, value in parse_qsl(query):
-            if name in _IN_QUERY:
-                found = _same(found, value)
+        for parameter, told in parse_qsl(query):
+            if parameter in _IN_QUERY:
+                found = _same(found, told)
     return found
 
 

@@ -286,9 +286,11 @@ class HeadgateProtocol(Inbound):
         self._refusal = None
         in_body = self._reading is Reading.BODY
         request_id = _request_id(self._head.fields if in_body else dict(reversed(self.headers)))
-        dialect = self._match.route.dialect if self._match is not None else "openai_chat"
+        site, match = self._shared.site, self._match
+        target = self.url.decode("latin-1")
+        dialect = match.route.dialect if match is not None else site.dialect_at(target)
         responder = self._new_responder(request_id, keep_alive=False)
-        responder.answer(*self._shared.site.error(failure, request_id, dialect))
+        responder.answer(*site.error(failure, request_id, dialect))
 
     # ------------------------------------------------------------------ ending
 

@@ -72,9 +72,14 @@ class Site:
         route = by_method.get(verb) or _other_method(self.error, verb, by_method)
         return Match(route, path, query, params)
 
+    def dialect_at(self, target: str) -> str:
+        """In which dialect to spell a failure where no route has been found, or none asked for."""
+        folder = target.partition("?")[0].removeprefix("/").partition("/")[0]
+        return self._folder_dialects.get(folder, "openai_chat")
+
     def _nothing_at(self, path: str) -> Route:
         """A route that answers 404 and says what there is."""
-        dialect = self._folder_dialects.get(path.split("/", 2)[1], "openai_chat")
+        dialect = self.dialect_at(path)
         message = f"There is nothing at {path[:_SHOWN_PATH]}. There is: {self._listing}."
         failure = Failure(kind=FailureKind.NOT_FOUND, message=message)
         return _fixed(partial(_answer_failure, self.error, failure, dialect, []), path, dialect)

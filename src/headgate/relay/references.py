@@ -67,9 +67,9 @@ def told(answer: bytes) -> tuple[str, list[str]]:
     if not isinstance(value, dict):
         return "", []
     own = value.get("id")
-    is_id = isinstance(own, str) and _ID.fullmatch(own) is not None
-    found = dict.fromkeys(_ids_in(value))
-    return own if is_id else "", list(found)[:_MOST_REFERENCES]
+    if not isinstance(own, str) or not _ID.fullmatch(own):
+        own = ""
+    return own, list(dict.fromkeys(_ids_in(value)))[:_MOST_REFERENCES]
 
 
 def _ids_in(value: Any) -> Iterator[str]:
