@@ -1,6 +1,14 @@
 """The table of failures is whole."""
 
-from headgate.base.failure import RULES, Blame, Failure, FailureKind, RelayError
+from headgate.base.failure import (
+    RULES,
+    Blame,
+    Failure,
+    FailureKind,
+    RelayError,
+    bad_reply,
+    broke_off,
+)
 
 
 def test_every_kind_has_a_rule() -> None:
@@ -26,3 +34,9 @@ def test_error_carries_its_failure() -> None:
     failure = Failure(kind=FailureKind.INTERNAL, message="broken")
     assert RelayError(failure).failure is failure
     assert "broken" in str(RelayError(failure))
+
+
+def test_an_answer_that_is_none_may_be_asked_for_again_but_not_one_that_broke_off() -> None:
+    assert bad_reply("no JSON").rule.retry
+    assert not broke_off().rule.retry
+    assert broke_off("too long").message == "too long"

@@ -145,3 +145,16 @@ class RelayError(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(f"{failure.kind}: {failure.message}")
         self.failure = failure
+
+
+EMPTY_REPLY = "Upstream server returned an empty response."
+
+
+def bad_reply(message: str) -> Failure:
+    """Say that what an upstream sent is no answer."""
+    return Failure(kind=FailureKind.UPSTREAM_BAD_REPLY, message=message)
+
+
+def broke_off(message: str = "the upstream's stream stopped before its end") -> Failure:
+    """Say that an upstream broke its answer off."""
+    return Failure(kind=FailureKind.UPSTREAM_INTERRUPTED, message=message)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.failure import Failure, FailureKind, RelayError, bad_reply
 from headgate.dialects.dialect import Fields
 from headgate.dialects.fields import decoded_fields, field
 from headgate.dialects.lenient_json import parsed_object
-from headgate.dialects.openai_chat.errors import bad_reply
 from headgate.ir.loss import Losses
 from headgate.ir.request import Json
 

@@ -16,11 +16,11 @@ from typing import Any, NoReturn
 import msgspec
 from msgspec import Raw
 
-from headgate.base.failure import RelayError
+from headgate.base.failure import RelayError, bad_reply
 from headgate.dialects.dialect import Fields
 from headgate.dialects.fields import decoded, field
 from headgate.dialects.lenient_json import parsed_object
-from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
+from headgate.dialects.openai_chat.errors import decode_error, failure_of
 from headgate.dialects.openai_chat.places import refuse
 from headgate.dialects.openai_chat.usage import encode_usage, usage_in
 from headgate.ir.loss import Losses

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.failure import RelayError, bad_reply
 
 
 class _Result(msgspec.Struct):
@@ -33,9 +33,7 @@ def flagged(body: bytes) -> list[str]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         results = []
     if not results:
-        failure = Failure(
-            kind=FailureKind.UPSTREAM_BAD_REPLY, message="the moderation gave no verdict"
-        )
+        failure = bad_reply("the moderation gave no verdict")
         raise RelayError(failure)
     found: dict[str, None] = {}
     for result in results:

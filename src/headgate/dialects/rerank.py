@@ -13,11 +13,11 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from headgate.base.failure import RelayError
+from headgate.base.failure import RelayError, bad_reply
 from headgate.dialects.dialect import Fields
 from headgate.dialects.fields import decoded_fields, field
 from headgate.dialects.lenient_json import compact, object_of
-from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
+from headgate.dialects.openai_chat.errors import decode_error, failure_of
 from headgate.dialects.openai_chat.places import refuse
 from headgate.ir.loss import Losses
 from headgate.ir.request import Json

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, urlencode
 
-from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.failure import Failure, FailureKind, RelayError, broke_off
 from headgate.edge.caller_key import caller_key
 from headgate.edge.relay_endpoint import rate_limit_headers
 from headgate.edge.request import Request
@@ -167,9 +167,7 @@ def _told(session: RealtimeSession, lost: list[str]) -> list[tuple[bytes, bytes]
 
 
 def _broken_off() -> Failure:
-    return Failure(
-        kind=FailureKind.UPSTREAM_INTERRUPTED, message="The upstream broke the session off."
-    )
+    return broke_off("The upstream broke the session off.")
 
 
 def _expired(bound_s: float) -> Failure:

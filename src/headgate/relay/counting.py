@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.failure import RelayError, bad_reply
 from headgate.dialects.bridge import DIALECTS, WIRES, translated
 from headgate.dialects.dialect import Target
 from headgate.dialects.fields import decoded
@@ -55,9 +55,7 @@ def count_answer(call: Call, dialect: str, data: bytes) -> bytes:
         wire = {}
     count = COUNTS[dialect].read(wire)
     if count is None:
-        failure = Failure(
-            kind=FailureKind.UPSTREAM_BAD_REPLY, message="the upstream's answer holds no count"
-        )
+        failure = bad_reply("the upstream's answer holds no count")
         raise RelayError(failure)
     if dialect == call.dialect:
         return data  # with all that it tells beside the number

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind
+from headgate.base.failure import Failure, broke_off
 from headgate.base.frames import Frame
 from headgate.dialects.dialect import (
     Dialect,
@@ -254,24 +254,15 @@ def collected(frames: Sequence[Frame], upstream: Wire) -> Reply:
 
 def interrupted() -> Failure:
     """The upstream ended its stream before the reply was complete."""
-    return Failure(
-        kind=FailureKind.UPSTREAM_INTERRUPTED,
-        message="The upstream ended the stream before the reply was complete.",
-    )
+    return broke_off("The upstream ended the stream before the reply was complete.")
 
 
 def _endless() -> Failure:
-    return Failure(
-        kind=FailureKind.UPSTREAM_INTERRUPTED,
-        message=f"the stream is longer than {MAX_STREAM_BYTES} bytes",
-    )
+    return broke_off(f"the stream is longer than {MAX_STREAM_BYTES} bytes")
 
 
 def _too_long() -> Failure:
-    return Failure(
-        kind=FailureKind.UPSTREAM_INTERRUPTED,
-        message=f"one stream event is longer than {MAX_FRAME_BYTES} bytes",
-    )
+    return broke_off(f"one stream event is longer than {MAX_FRAME_BYTES} bytes")
 
 
 def _middle(data: bytes) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.failure import EMPTY_REPLY, Failure, FailureKind, RelayError, bad_reply
 from headgate.dialects.audio import SPEECH, TRANSCRIPTS
 from headgate.dialects.bridge import DIALECTS
 from headgate.dialects.fields import decoded
@@ -76,7 +76,7 @@ class MediaReading(msgspec.Struct, frozen=True, kw_only=True):
         kind = response.header(b"content-type") or b""
         word = kind.partition(b";")[0].strip().lower()
         if word == b"text/html":
-            raise RelayError(_bad_reply("The upstream answered with an HTML page."))
+            raise RelayError(bad_reply("The upstream answered with an HTML page."))
         if word == _EVENTS:
             return await self._events(kind, response)
         if self._is_json(word):
@@ -89,7 +89,7 @@ class MediaReading(msgspec.Struct, frozen=True, kw_only=True):
             first = await self._first_bytes(response)
             answer = MediaAnswer(content_type=kind or _BINARY, lane=BytesLane(), first=first)
         if not first and wire is not TRANSCRIPTS:  # of silence there is nothing to write down
-            raise RelayError(_empty())
+            raise RelayError(bad_reply(EMPTY_REPLY))
         return answer
 
     def _is_json(self, word: bytes) -> bool:
@@ -135,11 +135,11 @@ class MediaReading(msgspec.Struct, frozen=True, kw_only=True):
         except TimeoutError:
             raise RelayError(_silent(self.bound_s)) from None
         if not frames or frames[0].data.startswith(b"[DONE]"):
-            raise RelayError(_empty())
+            raise RelayError(bad_reply(EMPTY_REPLY))
         first = frames[0]
         fields = fields_of(first.data)
         if fields is None:
-            raise RelayError(_bad_reply("The upstream's stream does not begin with JSON."))
+            raise RelayError(bad_reply("The upstream's stream does not begin with JSON."))
         failure = event_failure(first, fields)
         if failure is not None:
             raise RelayError(failure)
@@ -209,11 +209,3 @@ def _silent(bound_s: float) -> Failure:
     return Failure(
         kind=FailureKind.UPSTREAM_TIMEOUT, message=f"Request timed out after {bound_s:g} seconds"
     )
-
-
-def _empty() -> Failure:
-    return _bad_reply("Upstream server returned an empty response.")
-
-
-def _bad_reply(message: str) -> Failure:
-    return Failure(kind=FailureKind.UPSTREAM_BAD_REPLY, message=message)

@@ -13,7 +13,7 @@ from functools import partial
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.failure import EMPTY_REPLY, Failure, FailureKind, RelayError, bad_reply
 from headgate.base.frames import Frame
 from headgate.dialects.bridge import DIALECTS, WIRES
 from headgate.dialects.dialect import FrameDecoder, ReplyContext, Wire
@@ -69,7 +69,7 @@ class ChatReading(msgspec.Struct, frozen=True, kw_only=True):
         upstream = WIRES[dialect]
         kind = response.header(b"content-type") or b""
         if kind.startswith(b"text/html"):
-            raise RelayError(_bad_reply("The upstream answered with an HTML page."))
+            raise RelayError(bad_reply("The upstream answered with an HTML page."))
         if kind.startswith(upstream.stream_type):
             await self._streamed(answer, upstream, response, bound_s)
         else:
@@ -193,14 +193,14 @@ class ChatReading(msgspec.Struct, frozen=True, kw_only=True):
                     pieces.append(data)
                     held += len(data)
                     if held > MOST_REPLY_BYTES:
-                        raise RelayError(_bad_reply("The upstream's stream does not begin."))
+                        raise RelayError(bad_reply("The upstream's stream does not begin."))
                     seen += self._looked_at(upstream, decoder, data, seen, wanted)
                     if not data:
                         break
         except TimeoutError:
             raise RelayError(_silent(bound_s)) from None
         if seen == 0:
-            raise RelayError(_bad_reply("Upstream server returned an empty response."))
+            raise RelayError(bad_reply(EMPTY_REPLY))
         return b"".join(pieces)
 
     def _looked_at(
@@ -228,7 +228,7 @@ def check_triggers(triggers: Sequence[str], data: bytes) -> None:
         return
     text = _unescaped(data)
     if any(trigger in text for trigger in triggers):
-        raise RelayError(_bad_reply("Upstream server returned an empty response."))
+        raise RelayError(bad_reply(EMPTY_REPLY))
 
 
 def _frames_of(decoder: FrameDecoder, data: bytes) -> Iterator[Frame]:
@@ -255,7 +255,3 @@ def _silent(bound_s: float) -> Failure:
     return Failure(
         kind=FailureKind.UPSTREAM_TIMEOUT, message=f"Request timed out after {bound_s:g} seconds"
     )
-
-
-def _bad_reply(message: str) -> Failure:
-    return Failure(kind=FailureKind.UPSTREAM_BAD_REPLY, message=message)

@@ -6,11 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from headgate.base.failure import Failure, FailureKind
+from headgate.base.failure import Failure, FailureKind, bad_reply, broke_off
 from headgate.base.frames import Frame
 from headgate.dialects.dialect import UpstreamError
 from headgate.dialects.openai_responses.errors import (
-    bad_reply,
     decode_error,
     encode_error,
     encode_error_event,
@@ -19,7 +18,6 @@ from headgate.dialects.openai_responses.errors import (
     failure_of,
     inspect_first,
     inspect_reply,
-    interrupted,
 )
 
 K = FailureKind
@@ -83,7 +81,7 @@ def test_errors_are_classified_by_their_words(code: str, kind: FailureKind) -> N
 
 def test_or_by_a_status_inside() -> None:
     assert failure_of(UpstreamError(status=503)).kind == K.UPSTREAM_OVERLOADED
-    assert interrupted().kind == K.UPSTREAM_INTERRUPTED
+    assert broke_off().kind == K.UPSTREAM_INTERRUPTED
     assert bad_reply("x").kind == K.UPSTREAM_BAD_REPLY
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind
+from headgate.base.failure import Failure, FailureKind, bad_reply
 from headgate.base.frames import Frame
 from headgate.base.secrets import mask
 from headgate.dialects.dialect import UpstreamError
@@ -167,8 +167,3 @@ def inspect_reply(body: bytes) -> Failure | None:
     if not content and not reply.get("stop_reason"):
         return bad_reply("the upstream's answer is empty")
     return None
-
-
-def bad_reply(message: str) -> Failure:
-    """Say that the upstream's words are none of the Messages API."""
-    return Failure(kind=_K.UPSTREAM_BAD_REPLY, message=message)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.failure import Failure, RelayError, bad_reply
 from headgate.dialects.anthropic.blocks import (
     decode_block,
     encode_citation,
@@ -20,7 +20,7 @@ from headgate.dialects.anthropic.blocks import (
     put_back,
     sealed_id,
 )
-from headgate.dialects.anthropic.errors import bad_reply, inspect_reply
+from headgate.dialects.anthropic.errors import inspect_reply
 from headgate.dialects.anthropic.wire import NAME, Leftovers, Reader, by_place
 from headgate.dialects.dialect import ReplyContext
 from headgate.dialects.lenient_json import arguments_object, object_of, parsed_object
@@ -134,9 +134,7 @@ def broken_off(finish: Finish) -> Failure | None:
     if finish.reason != "error":
         return None
     said = f" ({finish.raw_reason})" if finish.raw_reason else ""
-    return Failure(
-        kind=FailureKind.UPSTREAM_BAD_REPLY, message=f"the upstream broke its answer off{said}"
-    )
+    return bad_reply(f"the upstream broke its answer off{said}")
 
 
 def name_finish_losses(finish: Finish, losses: Losses) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.failure import Failure, RelayError, bad_reply, broke_off
 from headgate.base.frames import Frame
 from headgate.dialects.anthropic.blocks import decode_block, decode_citation, opened
-from headgate.dialects.anthropic.errors import bad_reply, decode_error, failure_of
+from headgate.dialects.anthropic.errors import decode_error, failure_of
 from headgate.dialects.anthropic.reply import call_input, decode_finish, decode_tier, decode_usage
 from headgate.dialects.anthropic.wire import NAME, Leftovers
 from headgate.dialects.dialect import UpstreamError
@@ -184,12 +184,7 @@ class AnthropicStreamDecoder:
             return []
         if self._stop_reason is not None:
             return self._finish()
-        return self._failed(
-            Failure(
-                kind=FailureKind.UPSTREAM_INTERRUPTED,
-                message="the upstream's stream stopped before its end",
-            )
-        )
+        return self._failed(broke_off())
 
     def _keep(self, fields: Json, known: Iterable[str]) -> None:
         """Keep what nobody reads, as a whole reply would have it."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.base.failure import Failure, FailureKind
+from headgate.base.failure import Failure, FailureKind, bad_reply
 from headgate.base.frames import Frame
 from headgate.base.secrets import mask
 from headgate.dialects.dialect import UpstreamError
@@ -143,8 +143,3 @@ def content_of(reply: Mapping[str, Any]) -> list[Any] | None:
     message = output.get("message") if isinstance(output, dict) else None
     content = message.get("content") if isinstance(message, dict) else None
     return content if isinstance(content, list) else None
-
-
-def bad_reply(message: str) -> Failure:
-    """Say that the upstream's words are none of the Converse API."""
-    return Failure(kind=_K.UPSTREAM_BAD_REPLY, message=message)

@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind
+from headgate.base.failure import Failure, bad_reply, broke_off
 from headgate.base.frames import Frame
-from headgate.dialects.bedrock_converse.errors import bad_reply, failure_in, is_error
+from headgate.dialects.bedrock_converse.errors import failure_in, is_error
 from headgate.dialects.bedrock_converse.reply import (
     decode_block,
     decode_citation,
@@ -192,12 +192,7 @@ class BedrockStreamDecoder:
             return []
         if self._finished:
             return self._end()
-        return self._failed(
-            Failure(
-                kind=FailureKind.UPSTREAM_INTERRUPTED,
-                message="the upstream's stream stopped before its end",
-            )
-        )
+        return self._failed(broke_off())
 
     def _begin(self) -> list[Event]:
         if self._started:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.base.failure import Failure, FailureKind
+from headgate.base.failure import Failure, FailureKind, bad_reply
 from headgate.base.frames import Frame
 from headgate.base.secrets import mask
 from headgate.dialects.dialect import UpstreamError
@@ -123,8 +123,3 @@ def inspect_reply(body: bytes) -> Failure | None:
 
 def _says_something(message: Json) -> bool:
     return any(message.get(key) for key in ("content", "tool_calls", "tool_plan"))
-
-
-def bad_reply(message: str) -> Failure:
-    """Say that the upstream's words are none of Cohere's API."""
-    return Failure(kind=_K.UPSTREAM_BAD_REPLY, message=message)

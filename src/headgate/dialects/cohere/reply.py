@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from headgate.base.failure import RelayError
+from headgate.base.failure import RelayError, bad_reply
 from headgate.dialects.cohere.citations import PLAN, THOUGHTS, decode_citation, unplaced
-from headgate.dialects.cohere.errors import MALFORMED_CALL, bad_reply, inspect_reply
+from headgate.dialects.cohere.errors import MALFORMED_CALL, inspect_reply
 from headgate.dialects.cohere.models import NAME
 from headgate.dialects.lenient_json import (
     arguments_text,

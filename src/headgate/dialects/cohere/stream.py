@@ -8,10 +8,10 @@ Source: docs.cohere.com/docs/streaming; `providers.md` 4.6, `recordings.md` 5.7.
 
 from __future__ import annotations
 
-from headgate.base.failure import Failure, FailureKind
+from headgate.base.failure import Failure, bad_reply, broke_off
 from headgate.base.frames import Frame
 from headgate.dialects.cohere.citations import PLAN, THOUGHTS, decode_citation, unplaced
-from headgate.dialects.cohere.errors import bad_reply, broken_off, decode_error, failure_of
+from headgate.dialects.cohere.errors import broken_off, decode_error, failure_of
 from headgate.dialects.cohere.models import NAME
 from headgate.dialects.cohere.reply import (
     decode_extras,
@@ -73,12 +73,7 @@ class CohereStreamDecoder:
         """The body is over; without `message-end` it broke off."""
         if self._over:
             return []
-        return self._failed(
-            Failure(
-                kind=FailureKind.UPSTREAM_INTERRUPTED,
-                message="the upstream's stream stopped before its end",
-            )
-        )
+        return self._failed(broke_off())
 
     def _event(self, kind: str, event: Json) -> list[Event]:
         delta = object_of(event.get("delta"))

@@ -16,7 +16,7 @@ from zlib import crc32
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.failure import RelayError, bad_reply
 from headgate.base.frames import Frame
 from headgate.dialects.framing.sse import MAX_FRAME_BYTES
 
@@ -153,4 +153,4 @@ def message_bytes(payload: bytes, headers: Mapping[str, str]) -> bytes:
 
 
 def _bad(message: str) -> RelayError:
-    return RelayError(Failure(kind=FailureKind.UPSTREAM_BAD_REPLY, message=message))
+    return RelayError(bad_reply(message))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.failure import RelayError, bad_reply
 from headgate.base.frames import Frame
 from headgate.dialects.framing.sse import MAX_FRAME_BYTES
 
@@ -112,7 +112,7 @@ def _end_of(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
 
 
 def _bad(message: str) -> RelayError:
-    return RelayError(Failure(kind=FailureKind.UPSTREAM_BAD_REPLY, message=message))
+    return RelayError(bad_reply(message))
 
 
 class JsonArrayEncoder:

@@ -5,7 +5,7 @@ Source: `providers.md` 2.5 (Ollama native, Cohere v1).
 
 from __future__ import annotations
 
-from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.failure import RelayError, bad_reply
 from headgate.base.frames import Frame
 from headgate.dialects.framing.sse import MAX_FRAME_BYTES
 
@@ -44,8 +44,5 @@ class JsonLinesDecoder:
         self._held_bytes += len(piece)
         if self._held_bytes > self._max_frame_bytes:
             raise RelayError(
-                Failure(
-                    kind=FailureKind.UPSTREAM_BAD_REPLY,
-                    message=f"one stream line is longer than {self._max_frame_bytes} bytes",
-                )
+                bad_reply(f"one stream line is longer than {self._max_frame_bytes} bytes")
             )

@@ -6,7 +6,7 @@ Source: html.spec.whatwg.org/multipage/server-sent-events.html; what vendors rea
 
 from __future__ import annotations
 
-from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.failure import RelayError, bad_reply
 from headgate.base.frames import Frame
 
 MAX_FRAME_BYTES = 8 * 1024 * 1024
@@ -62,10 +62,7 @@ class SseDecoder:
         self._held += data
         if len(self._held) > self._max_frame_bytes:
             raise RelayError(
-                Failure(
-                    kind=FailureKind.UPSTREAM_BAD_REPLY,
-                    message=f"one stream event is longer than {self._max_frame_bytes} bytes",
-                )
+                bad_reply(f"one stream event is longer than {self._max_frame_bytes} bytes")
             )
 
 

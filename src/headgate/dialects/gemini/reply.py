@@ -9,7 +9,7 @@ import re
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind
+from headgate.base.failure import Failure, bad_reply
 from headgate.base.frames import Frame
 from headgate.dialects.dialect import ReplyContext
 from headgate.dialects.gemini.citations import encode_citations, moved
@@ -78,7 +78,7 @@ def inspect_reply(body: bytes) -> Failure | None:
     if reply.candidates is None:
         if reply.prompt_feedback is not None:
             return None
-        return _bad_reply("the upstream's reply has no candidates")
+        return bad_reply("the upstream's reply has no candidates")
     return _empty(reply)
 
 
@@ -89,7 +89,7 @@ def inspect_first(frame: Frame) -> Failure | None:
         return failure
     known = (reply.candidates, reply.prompt_feedback, reply.response_id, reply.model_version)
     if all(field is None for field in known):
-        return _bad_reply("the upstream's first frame is not the beginning of a reply")
+        return bad_reply("the upstream's first frame is not the beginning of a reply")
     return _empty(reply)
 
 
@@ -98,11 +98,11 @@ def _read(data: bytes) -> tuple[WireReply | None, Failure | None]:
         reply = decode_reply_frame(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         error = _listed_error(data)
-        return None, error or _bad_reply(f"the upstream's reply cannot be read: {wrong}")
+        return None, error or bad_reply(f"the upstream's reply cannot be read: {wrong}")
     if reply.error is None:
         return reply, None
     error = _listed_error(data)
-    return None, error or _bad_reply("the upstream reported an error")
+    return None, error or bad_reply("the upstream reported an error")
 
 
 def _listed_error(data: bytes) -> Failure | None:
@@ -124,11 +124,7 @@ def _empty(reply: WireReply) -> Failure | None:
             return None
     if not reply.candidates:
         return None
-    return _bad_reply("the upstream's answer is empty")
-
-
-def _bad_reply(message: str) -> Failure:
-    return Failure(kind=FailureKind.UPSTREAM_BAD_REPLY, message=message)
+    return bad_reply("the upstream's answer is empty")
 
 
 # ------------------------------------------------------------------ IR -> caller

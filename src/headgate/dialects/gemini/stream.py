@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind
+from headgate.base.failure import Failure, bad_reply, broke_off
 from headgate.base.frames import Frame
 from headgate.base.ids import new_id
 from headgate.dialects.gemini.citations import decode_citations, decode_grounding
@@ -96,7 +96,7 @@ class GeminiStreamDecoder:
         try:
             self._read(frame, events)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            events += self._failed(_bad_reply(f"a stream frame cannot be read: {error}"))
+            events += self._failed(bad_reply(f"a stream frame cannot be read: {error}"))
         return events
 
     def _read(self, frame: Frame, events: list[Event]) -> None:
@@ -145,11 +145,8 @@ class GeminiStreamDecoder:
 
     def _interruption(self) -> Failure:
         if self._whole:
-            return _bad_reply("the upstream's reply has no candidates")
-        return Failure(
-            kind=FailureKind.UPSTREAM_INTERRUPTED,
-            message="the stream broke off before a finish reason",
-        )
+            return bad_reply("the upstream's reply has no candidates")
+        return broke_off("the stream broke off before a finish reason")
 
     def _failed(self, failure: Failure) -> list[Event]:
         self._over = True
@@ -205,7 +202,7 @@ class GeminiStreamDecoder:
             candidate.start_call(head, wire.get("args"), events)
         understood = candidate.add_args(wire.get("partialArgs"))
         if not understood:
-            events += self._failed(_bad_reply("pieces of a function call do not fit together"))
+            events += self._failed(bad_reply("pieces of a function call do not fit together"))
             return False
         if not wire.get("willContinue"):
             candidate.end_call(events)
@@ -370,10 +367,6 @@ def _epoch_s(created: str | None) -> int:
         return 0
 
 
-def _bad_reply(message: str) -> Failure:
-    return Failure(kind=FailureKind.UPSTREAM_BAD_REPLY, message=message)
-
-
 def _reported(data: bytes) -> Failure:
     error = decode_error(msgspec.json.decode(data))
-    return failure_of(error) if error is not None else _bad_reply("the upstream reported an error")
+    return failure_of(error) if error is not None else bad_reply("the upstream reported an error")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.base.failure import Failure, FailureKind
+from headgate.base.failure import Failure, FailureKind, bad_reply
 from headgate.base.frames import Frame
 from headgate.base.secrets import mask
 from headgate.dialects.dialect import UpstreamError
@@ -90,8 +90,3 @@ def _judged(line: Json) -> Failure | None:
     if not isinstance(line.get("message"), dict) and line.get("done") is not True:
         return bad_reply("the upstream's answer has no message")
     return None
-
-
-def bad_reply(message: str) -> Failure:
-    """Say that the upstream's words are none of Ollama's API."""
-    return Failure(kind=_K.UPSTREAM_BAD_REPLY, message=message)

@@ -5,11 +5,11 @@ Source: docs.ollama.com/api/streaming; `providers.md` 4.12, `recordings.md` 5.7.
 
 from __future__ import annotations
 
-from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.failure import Failure, RelayError, bad_reply, broke_off
 from headgate.base.frames import Frame
 from headgate.dialects.framing.json_lines import JsonLinesDecoder
 from headgate.dialects.lenient_json import object_of, objects_of, parsed_object, text_of
-from headgate.dialects.ollama.errors import bad_reply, decode_error, failure_of, inspect_reply
+from headgate.dialects.ollama.errors import decode_error, failure_of, inspect_reply
 from headgate.dialects.ollama.reply import (
     decode_call,
     decode_created,
@@ -66,12 +66,7 @@ class OllamaStreamDecoder:
         """The body is over; without `done` it broke off."""
         if self._over:
             return []
-        return self._failed(
-            Failure(
-                kind=FailureKind.UPSTREAM_INTERRUPTED,
-                message="the upstream's stream stopped before its end",
-            )
-        )
+        return self._failed(broke_off())
 
     def _begin(self, line: Json) -> list[Event]:
         if self._started:

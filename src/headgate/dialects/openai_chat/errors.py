@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind
+from headgate.base.failure import EMPTY_REPLY, Failure, FailureKind, bad_reply
 from headgate.base.frames import Frame
 from headgate.base.secrets import mask
 from headgate.dialects.dialect import UpstreamError
@@ -21,7 +21,6 @@ from headgate.dialects.lenient_json import parsed_object
 from headgate.dialects.openai_chat.wire import glance
 from headgate.ir.request import Json
 
-EMPTY = "Upstream server returned an empty response."
 _MAX_MESSAGE_CHARS = 4_000
 
 # ------------------------------------------------------------------------- reading
@@ -230,11 +229,6 @@ def failure_of(error: UpstreamError) -> Failure:
     )
 
 
-def bad_reply(message: str) -> Failure:
-    """Say that the upstream's answer is not an answer."""
-    return Failure(kind=_K.UPSTREAM_BAD_REPLY, message=message)
-
-
 # Finish reasons that say that the vendor broke, not the model's own end (`providers.md` 9.2).
 BROKEN_REASONS = frozenset(
     {"error", "network_error", "insufficient_system_resource", "abort", "repetition"}
@@ -254,7 +248,7 @@ def inspect_first(frame: Frame) -> Failure | None:
     """Tell whether a first frame begins no answer: an error, an immediate end, or no JSON."""
     data = frame.data.strip()
     if data == b"[DONE]":
-        return bad_reply(EMPTY)
+        return bad_reply(EMPTY_REPLY)
     try:
         seen = glance(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -281,7 +275,7 @@ def inspect_reply(body: bytes) -> Failure | None:
     if (seen.has_error or not seen.choices) and (failure := _reported(body)) is not None:
         return failure
     if not seen.choices:
-        return bad_reply(EMPTY)
+        return bad_reply(EMPTY_REPLY)
     if seen.choices[0].says_something or any(each.says_something for each in seen.choices[1:]):
         return None
     return _empty(seen.choices[0].finish_reason or "")
@@ -294,7 +288,7 @@ def _empty(finish_reason: str) -> Failure | None:
         return Failure(
             kind=_K.UPSTREAM_OVERLOADED, message=f"the upstream gave up: {finish_reason}"
         )
-    return bad_reply(EMPTY)
+    return bad_reply(EMPTY_REPLY)
 
 
 def _reported(data: bytes) -> Failure | None:
@@ -310,7 +304,7 @@ def _strange(data: bytes, what: str) -> Failure:
     if data.lstrip()[:1] == b"<":
         return bad_reply("the upstream answered with a web page instead of JSON")
     if not data.strip():
-        return bad_reply(EMPTY)
+        return bad_reply(EMPTY_REPLY)
     return bad_reply(f"the upstream's {what} is not JSON")
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
-from headgate.base.failure import Failure
+from headgate.base.failure import Failure, bad_reply
 from headgate.base.frames import Frame
 from headgate.dialects.lenient_json import parsed_object
-from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
+from headgate.dialects.openai_chat.errors import decode_error, failure_of
 from headgate.dialects.openai_chat.usage import usage_in
 from headgate.ir.usage import Usage
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from headgate.base.failure import RelayError
+from headgate.base.failure import RelayError, bad_reply
 from headgate.base.ids import new_id
 from headgate.dialects.dialect import ReplyContext
 from headgate.dialects.lenient_json import (
@@ -21,7 +21,7 @@ from headgate.dialects.lenient_json import (
     parsed_object,
     text_of,
 )
-from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
+from headgate.dialects.openai_chat.errors import decode_error, failure_of
 from headgate.dialects.openai_chat.finish import finish_of, finish_word, name_finish_losses
 from headgate.dialects.openai_chat.leftovers import leftovers_of
 from headgate.dialects.openai_chat.media import source_of_url, url_of_source

@@ -10,11 +10,11 @@ from zlib import crc32
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.base.failure import Failure, RelayError, bad_reply, broke_off
 from headgate.base.frames import Frame
 from headgate.base.ids import new_id
 from headgate.dialects.lenient_json import parsed_object
-from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
+from headgate.dialects.openai_chat.errors import decode_error, failure_of
 from headgate.dialects.openai_chat.finish import finish_of
 from headgate.dialects.openai_chat.leftovers import leftovers_in
 from headgate.dialects.openai_chat.provenance import (
@@ -120,12 +120,7 @@ class ChatStreamDecoder:
         readers = self._choices.values()
         if readers and all(reader.raw_reason for reader in readers):
             return self._end_well()
-        return self._fail(
-            Failure(
-                kind=FailureKind.UPSTREAM_INTERRUPTED,
-                message="the upstream's stream stopped before its end",
-            )
-        )
+        return self._fail(broke_off())
 
     def _end_well(self) -> list[Event]:
         """End the reply; a vendor that names no reason but says [DONE] has ended naturally."""

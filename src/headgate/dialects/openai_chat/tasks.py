@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from headgate.base.failure import Failure
+from headgate.base.failure import Failure, bad_reply
 from headgate.base.frames import Frame
 from headgate.dialects.dialect import Fields
 from headgate.dialects.lenient_json import parsed_object
-from headgate.dialects.openai_chat.errors import bad_reply, decode_error, failure_of
+from headgate.dialects.openai_chat.errors import decode_error, failure_of
 from headgate.ir.usage import Usage, clamped
 
 _NULL = b"null"

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from headgate.base.failure import Failure, FailureKind
+from headgate.base.failure import EMPTY_REPLY, Failure, FailureKind, bad_reply
 from headgate.base.frames import Frame
 from headgate.base.secrets import mask
 from headgate.dialects.dialect import UpstreamError
@@ -21,7 +21,6 @@ from headgate.dialects.framing.sse import frame_bytes
 from headgate.dialects.lenient_json import parsed_object, text_of
 from headgate.ir.request import Json
 
-EMPTY = "Upstream server returned an empty response."
 _DONE = b"[DONE]"
 _STATUS_KEYS = ("status_code", "status", "code")
 _LONGEST_MESSAGE = 4_000
@@ -183,18 +182,6 @@ def failure_of(error: UpstreamError) -> Failure:
     )
 
 
-def bad_reply(message: str) -> Failure:
-    """Say that the upstream's words are none of the Responses API."""
-    return Failure(kind=_K.UPSTREAM_BAD_REPLY, message=message)
-
-
-def interrupted() -> Failure:
-    """The upstream ended its stream before it said how the reply ends."""
-    return Failure(
-        kind=_K.UPSTREAM_INTERRUPTED, message="the upstream's stream stopped before its end"
-    )
-
-
 # --------------------------------------------------------------- errors inside a 200
 
 _NOTHING = frozenset({b"null", b'""', b"[]", b"{}"})
@@ -219,7 +206,7 @@ _glance = msgspec.json.Decoder(_Glance)
 def inspect_first(frame: Frame) -> Failure | None:
     """Judge a stream's first frame; events yet unknown may begin an answer."""
     if frame.data.strip() == _DONE:
-        return bad_reply(EMPTY)
+        return bad_reply(EMPTY_REPLY)
     body = parsed_object(frame.data)
     if body is None:
         return bad_reply("the upstream's stream does not begin with JSON")
@@ -239,7 +226,9 @@ def inspect_reply(body: bytes) -> Failure | None:
     try:
         seen = _glance.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return bad_reply(EMPTY if not body.strip() else "the upstream's body is not a JSON object")
+        return bad_reply(
+            EMPTY_REPLY if not body.strip() else "the upstream's body is not a JSON object"
+        )
     if bytes(seen.error) not in _NOTHING or bytes(seen.status) == b'"failed"':
         return failure_of(decode_error(parsed_object(body) or {}) or UpstreamError())
     if bytes(seen.output)[:1] != b"[":
@@ -249,7 +238,7 @@ def inspect_reply(body: bytes) -> Failure | None:
         return bad_reply("the reply has no output") if error is None else failure_of(error)
     is_over = bytes(seen.status) in (b'"completed"', b"null")
     if is_over and bytes(seen.output) == b"[]":
-        return bad_reply(EMPTY)
+        return bad_reply(EMPTY_REPLY)
     return None
 
 

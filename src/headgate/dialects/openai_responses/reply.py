@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from headgate.base.failure import RelayError
+from headgate.base.failure import RelayError, bad_reply
 from headgate.dialects.lenient_json import arguments_text, objects_of, parsed_object, text_of
 from headgate.dialects.openai_responses.content import citation_of
-from headgate.dialects.openai_responses.errors import bad_reply, inspect_reply
+from headgate.dialects.openai_responses.errors import inspect_reply
 from headgate.dialects.openai_responses.provenance import proof_in, read_reasoning
 from headgate.dialects.openai_responses.usage import usage_in
 from headgate.dialects.openai_responses.wire import NAME, Leftovers

@@ -14,17 +14,12 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from headgate.base.failure import Failure
+from headgate.base.failure import Failure, bad_reply, broke_off
 from headgate.base.frames import Frame
 from headgate.dialects.dialect import UpstreamError
 from headgate.dialects.lenient_json import objects_of, parsed_object, text_of
 from headgate.dialects.openai_responses.content import citation_of
-from headgate.dialects.openai_responses.errors import (
-    bad_reply,
-    decode_error,
-    failure_of,
-    interrupted,
-)
+from headgate.dialects.openai_responses.errors import decode_error, failure_of
 from headgate.dialects.openai_responses.provenance import (
     PARAGRAPH,
     Seal,
@@ -121,11 +116,11 @@ class ResponsesStreamDecoder:
 
     def end(self) -> list[Event]:
         """The body is over; without a last event the reply is not whole."""
-        return [] if self._is_over else self._fail(interrupted())
+        return [] if self._is_over else self._fail(broke_off())
 
     def _strange(self, frame: Frame) -> list[Event]:
         if frame.data.strip() == b"[DONE]":
-            return self._fail(interrupted())
+            return self._fail(broke_off())
         body = parsed_object(frame.data)
         if body is None:
             return self._fail(bad_reply("the upstream's stream holds a frame that is no event"))
