@@ -1,5 +1,7 @@
 """Keys' and callers' limits: cases 54 to 66 (`uni-api.md` 6.2)."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.e2e.harness import KEY, Bench
@@ -118,6 +120,26 @@ async def test_limited_caller_is_told_how_long_to_wait(bench: Bench) -> None:
     second = await gate.chat("gpt-m")
     assert second.error == "Too many requests"
     assert 1 <= int(second.headers["retry-after"]) <= 60
+    assert 1 <= int(second.headers["retry-after-ms"]) <= 60_000
+
+
+async def test_limited_caller_of_anthropics_dialect_is_told_in_its_headers(bench: Bench) -> None:
+    gate = await bench.gateway(config("ok1", "k", key="rate_limit: 1/min"))
+    message = {"model": "gpt-m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
+    for status in (200, 429):
+        began = datetime.now(UTC)
+        reply = await gate.post("/v1/messages", message)
+        assert reply.status == status
+        told = {
+            name.removeprefix("anthropic-ratelimit-requests-"): value
+            for name, value in reply.headers.items()
+            if name.startswith("anthropic-ratelimit-")
+        }
+        assert (told["limit"], told["remaining"]) == ("1", "0")
+        reset = datetime.fromisoformat(told["reset"].replace("Z", "+00:00"))
+        assert timedelta(0) < reset - began <= timedelta(seconds=62)
+        assert "x-ratelimit-limit-requests" not in reply.headers
+    assert int(reply.headers["retry-after-ms"]) <= 60_000
 
 
 async def test_case_63_limit_of_everyone_counts_every_request(bench: Bench) -> None:

@@ -6,9 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from headgate.admission.rate_limit import Allowance
 from headgate.edge.front_doors import Reader, in_body, whole_in_body
-from headgate.edge.relay_endpoint import RelayEndpoint, loss_header, rate_limit_headers
+from headgate.edge.relay_endpoint import RelayEndpoint, loss_header
 from headgate.ir.loss import Loss
 from headgate.providers.provider import Operation
 from headgate.snapshot.facts import Endpoint, Key, LimitTable, LossPolicy, RateLimit, Window
@@ -225,14 +224,6 @@ async def test_gateway_that_stops_breaks_a_stream_off_with_its_reason() -> None:
         await stopping
     assert b"The gateway is stopping" in rest
     assert b"[DONE]" not in rest
-
-
-def test_rate_limit_is_told_in_openais_headers() -> None:
-    assert rate_limit_headers(Allowance(10, 9, 0.5)) == [
-        (b"x-ratelimit-limit-requests", b"10"),
-        (b"x-ratelimit-remaining-requests", b"9"),
-        (b"x-ratelimit-reset-requests", b"1s"),
-    ]
 
 
 def test_losses_are_named_in_one_line() -> None:

@@ -73,6 +73,21 @@ def test_upstreams_own_error_object_goes_on_unchanged() -> None:
     assert failure_answer(failure, "r1", "openai_chat")[2] == body
 
 
+def test_a_wait_is_told_in_both_units() -> None:
+    _, headers, _ = spelled(_K.RATE_LIMITED, retry_after_s=0.25)
+    assert (headers[b"retry-after"], headers[b"retry-after-ms"]) == (b"1", b"250")
+    assert b"x-ratelimit-limit-requests" not in headers
+
+
+def test_a_spent_limit_is_told_as_anthropic_tells_it() -> None:
+    failure = Failure(kind=_K.RATE_LIMITED, message="m", retry_after_s=7.2, limit=15)
+    told = dict(failure_answer(failure, "r1", "anthropic", 1_800_000_000.0)[1])
+    assert told[b"anthropic-ratelimit-requests-limit"] == b"15"
+    assert told[b"anthropic-ratelimit-requests-remaining"] == b"0"
+    assert told[b"anthropic-ratelimit-requests-reset"] == b"2027-01-15T08:00:08Z"
+    assert not [name for name in told if name.startswith(b"x-ratelimit")]
+
+
 def test_a_spent_limit_is_told_as_openai_tells_it() -> None:
     _, headers, _ = spelled(_K.RATE_LIMITED, retry_after_s=7.2, limit=15)
     assert headers[b"x-ratelimit-limit-requests"] == b"15"

@@ -86,7 +86,10 @@ class MediaEndpoint:
                     await self._flowing(exchange, responder)
                 else:
                     await exchange.settle()  # on the books before the caller has it
-                    headers = [_content_type(answer.content_type), *told_headers(exchange)]
+                    headers = [
+                        _content_type(answer.content_type),
+                        *told_headers(exchange, self._stages.clock.wall_s()),
+                    ]
                     responder.answer(200, headers, answer.whole or b"")
         except RelayError as error:
             responder.answer(*failure_answer(error.failure, request.request_id, _DIALECT))
@@ -133,7 +136,7 @@ class MediaEndpoint:
         content_type = answer.content_type if answer is not None else _EVENTS
         is_events = content_type.strip().lower().startswith(_EVENTS)
         head = STREAM_HEADERS if is_events else (_content_type(content_type),)
-        responder.start(200, [*head, *told_headers(exchange)], None)
+        responder.start(200, [*head, *told_headers(exchange, self._stages.clock.wall_s())], None)
         try:
             await exchange.write_to(responder)
         except asyncio.CancelledError:

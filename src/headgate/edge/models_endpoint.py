@@ -30,7 +30,10 @@ class ModelsEndpoint:
             shown = await self._shown(request, dialect)
             status, headers, body = 200, _JSON, msgspec.json.encode(shown)
         except RelayError as error:
-            status, headers, body = failure_answer(error.failure, request.request_id, dialect)
+            wall_s = self._stages.clock.wall_s()
+            status, headers, body = failure_answer(
+                error.failure, request.request_id, dialect, wall_s
+            )
         responder.answer(status, headers, body)
 
     async def _shown(self, request: Request, dialect: str) -> Shown:

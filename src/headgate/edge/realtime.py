@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from headgate.base.failure import Failure, FailureKind, RelayError, broke_off
 from headgate.edge.caller_key import caller_key
-from headgate.edge.relay_endpoint import rate_limit_headers
+from headgate.edge.relay_endpoint import allowance_headers
 from headgate.edge.request import Request
 from headgate.edge.responder import Responder
 from headgate.edge.session import STOPPED, End, Ends, SessionBounds, first_of
@@ -31,6 +31,7 @@ _MODEL = ("model", "deployment")
 _KNOWN = frozenset({*_MODEL, "key", "api-key", "api-version"})
 _PASSED_ON = frozenset({"intent"})  # a session for transcripts alone
 _MOST_TOLD = 2000
+_FAMILY = "openai_chat"  # of the headers about limits
 _CLEAN_NAME = re.compile(r"[!-+\--~]{1,200}")  # of a header's list
 
 
@@ -157,7 +158,9 @@ class _Conversation:
 def _told(session: RealtimeSession, lost: list[str]) -> list[tuple[bytes, bytes]]:
     """What the answer's headers tell: limits, losses, and to admins the channel."""
     grant, offer = session.grant, session.answer.attempt.offer
-    told = rate_limit_headers(grant.allowance) if grant.allowance is not None else []
+    told: list[tuple[bytes, bytes]] = []
+    if grant.allowance is not None:
+        told += allowance_headers(_FAMILY, grant.allowance, 0.0)
     if lost:
         told.append((b"x-headgate-loss", ", ".join(lost).encode()[:_MOST_TOLD]))
     if grant.key.is_admin:

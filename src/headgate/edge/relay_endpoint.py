@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from math import ceil
 
 import msgspec
 
@@ -14,6 +13,7 @@ from headgate.edge.array_stream import ArrayStream
 from headgate.edge.caller_key import caller_key
 from headgate.edge.front_doors import Reader, in_body
 from headgate.edge.json_body import decode_fields
+from headgate.edge.limit_headers import Headers, limit_headers
 from headgate.edge.request import Request
 from headgate.edge.responder import Responder
 from headgate.edge.spelling import failure_answer
@@ -24,8 +24,6 @@ from headgate.relay.exchange import Exchange, cut_short
 from headgate.relay.relay import relay
 from headgate.relay.stages import Stages
 from headgate.snapshot.facts import LossPolicy
-
-Headers = list[tuple[bytes, bytes]]
 
 _JSON = (b"content-type", b"application/json")
 STREAM_HEADERS: tuple[tuple[bytes, bytes], ...] = (
@@ -70,7 +68,9 @@ class RelayEndpoint:
             if responder.started:  # only `relay()` before the hand-over raises, so: never
                 responder.abort()
                 raise
-            status, headers, body = failure_answer(error.failure, request.request_id, self._dialect)
+            status, headers, body = failure_answer(
+                error.failure, request.request_id, self._dialect, self._stages.clock.wall_s()
+            )
             responder.start(status, headers, len(body))
             responder.send(body)
             responder.end()
@@ -97,12 +97,12 @@ class RelayEndpoint:
     async def _whole(self, exchange: Exchange, responder: Responder) -> None:
         body = exchange.whole or b""
         await exchange.settle()  # on the books before the caller has it
-        responder.answer(200, [_JSON, *told_headers(exchange)], body)
+        responder.answer(200, [_JSON, *self._told(exchange)], body)
 
     async def _stream(self, exchange: Exchange, responder: Responder) -> None:
         as_array = exchange.call.as_array
         head = (_JSON, *STREAM_HEADERS[1:]) if as_array else STREAM_HEADERS
-        responder.start(200, [*head, *told_headers(exchange)], None)
+        responder.start(200, [*head, *self._told(exchange)], None)
         caller = ArrayStream(responder) if as_array else responder
         try:
             await exchange.write_to(caller)
@@ -114,13 +114,16 @@ class RelayEndpoint:
         await exchange.settle()
         caller.end()
 
+    def _told(self, exchange: Exchange) -> Headers:
+        return told_headers(exchange, self._stages.clock.wall_s())
 
-def told_headers(exchange: Exchange) -> Headers:
+
+def told_headers(exchange: Exchange, wall_s: float) -> Headers:
     """What the answer's headers tell: limits, losses, and to admins the channel."""
     headers: Headers = []
     grant, answer = exchange.grant, exchange.answer
     if grant.allowance is not None:
-        headers += rate_limit_headers(grant.allowance)
+        headers += allowance_headers(exchange.call.dialect, grant.allowance, wall_s)
     if answer is None:
         return headers
     offer = answer.attempt.offer
@@ -136,13 +139,9 @@ def told_headers(exchange: Exchange) -> Headers:
     return headers
 
 
-def rate_limit_headers(allowance: Allowance) -> Headers:
-    """OpenAI's family of rate-limit headers, for the caller's own limit."""
-    return [
-        (b"x-ratelimit-limit-requests", b"%d" % allowance.limit),
-        (b"x-ratelimit-remaining-requests", b"%d" % allowance.remaining),
-        (b"x-ratelimit-reset-requests", b"%ds" % ceil(allowance.reset_s)),
-    ]
+def allowance_headers(dialect: str, allowance: Allowance, wall_s: float) -> Headers:
+    """Tell what is left of the caller's own limit."""
+    return limit_headers(dialect, allowance.limit, allowance.remaining, allowance.reset_s, wall_s)
 
 
 def loss_header(losses: Sequence[Loss]) -> bytes:

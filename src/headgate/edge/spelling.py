@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from math import ceil
-
 import msgspec
 
 from headgate.base.failure import Blame, Failure
 from headgate.dialects.bridge import DIALECTS
-
-Headers = list[tuple[bytes, bytes]]
-
-_LONGEST_WAIT_S = 86_400.0
+from headgate.edge.limit_headers import LONGEST_WAIT_S, Headers, limit_headers, wait_headers
 
 
-def failure_answer(failure: Failure, request_id: str, dialect: str) -> tuple[int, Headers, bytes]:
-    """Spell a failure: status, headers, JSON body.
+def failure_answer(
+    failure: Failure, request_id: str, dialect: str, wall_s: float = 0.0
+) -> tuple[int, Headers, bytes]:
+    """Spell a failure: status, headers, JSON body. `wall_s` is needed for callers over a limit.
 
     An upstream's own error object goes on unchanged to a caller of the same wire; the lines about
     earlier attempts stand beside the message otherwise.
     """
     headers: Headers = [(b"content-type", b"application/json")]
     if failure.retry_after_s is not None:
-        wait_s = ceil(min(failure.retry_after_s, _LONGEST_WAIT_S))
-        headers.append((b"retry-after", b"%d" % max(1, wait_s)))
+        headers += wait_headers(failure.retry_after_s)
         if failure.limit is not None:
-            headers += [
-                (b"x-ratelimit-limit-requests", b"%d" % failure.limit),
-                (b"x-ratelimit-remaining-requests", b"0"),
-                (b"x-ratelimit-reset-requests", b"%ds" % max(1, wait_s)),
-            ]
+            reset_s = min(max(failure.retry_after_s, 1.0), LONGEST_WAIT_S)
+            headers += limit_headers(dialect, failure.limit, 0, reset_s, wall_s)
     if failure.attempts and failure.http_status >= 500 and failure.rule.blame is not Blame.CLIENT:
         # We have tried the alternatives; SDKs that retry on their own would only triple the load.
         headers.append((b"x-should-retry", b"false"))
