@@ -20,7 +20,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from headgate.app import GatewaySettings, start_gateway
-from headgate.lab.server import Lab, LabSettings, start_lab
+from headgate.lab.server import LabSettings, start_lab
 from scripts.client_rows import CLIENTS, Client
 
 BUILD = Path(__file__).parent.parent / "build" / "clients"
@@ -84,9 +84,9 @@ def program(client: Client) -> str:
     return str(folder / client.command[0])
 
 
-def config(client: Client, lab: Lab) -> str:
+def config(client: Client, lab_url: str) -> str:
     """The gateway's configuration: one channel, on the client's foreign wire."""
-    upstream = WIRES[client.wire].replace("LAB", f"{lab.url}/{client.behaviour}", 1)
+    upstream = WIRES[client.wire].replace("LAB", f"{lab_url}/{client.behaviour}", 1)
     return (
         f"providers:\n  - provider: lab\n    {upstream}\n"
         f'    model: ["{UPSTREAM_MODELS[client.wire]}": {client.model}]\n'
@@ -98,7 +98,7 @@ async def tried(client: Client, folder: Path) -> Outcome:
     """Start a lab and a gateway, and let a client do its errand."""
     lab = await start_lab(LabSettings())
     path = folder / "api.yaml"
-    path.write_text(config(client, lab), encoding="utf-8")
+    path.write_text(config(client, lab.url), encoding="utf-8")
     gateway = await start_gateway(
         GatewaySettings(config=str(path), host="127.0.0.1", port=0, log="off")
     )
