@@ -139,7 +139,7 @@ async def test_limited_caller_of_anthropics_dialect_is_told_in_its_headers(bench
         reset = datetime.fromisoformat(told["reset"].replace("Z", "+00:00"))
         assert timedelta(0) < reset - began <= timedelta(seconds=62)
         assert "x-ratelimit-limit-requests" not in reply.headers
-    assert int(reply.headers["retry-after-ms"]) <= 60_000
+        assert ("retry-after-ms" in reply.headers) is (status == 429)
 
 
 async def test_case_63_limit_of_everyone_counts_every_request(bench: Bench) -> None:
