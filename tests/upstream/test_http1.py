@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from headgate.base.failure import FailureKind, RelayError
 from headgate.upstream.http1 import (
+    _BLOCKS,
     HttpRequest,
     Origin,
     ProxyAddress,
@@ -198,3 +199,12 @@ def test_plain_request_by_an_http_proxy_names_its_origin() -> None:
 def test_request_through_a_tunnel_is_like_any_other(origin: Origin) -> None:
     through = encode_head(HttpRequest("GET", origin, "/x", (), b""))
     assert through == encode_head(HttpRequest("GET", origin._replace(proxy=None), "/x", (), b""))
+
+
+def test_large_headers_of_callers_are_not_kept() -> None:
+    known = len(_BLOCKS)
+    assert lines_of(("x-caller", "a" * 30_000))[0] == b"x-caller: " + b"a" * 30_000
+    assert len(_BLOCKS) == known
+    for _ in range(2):
+        assert lines_of(("x-caller", "never seen before"))[0] == b"x-caller: never seen before"
+    assert len(_BLOCKS) == known + 1

@@ -26,6 +26,9 @@ _AUTHORITY = re.compile(r"(?P<host>\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]{1,5})
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_][a-z0-9_-]{0,62}(?:\.[a-z0-9_-]{1,63})*\.?")
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
+_MOST_KEPT = 4096
+_LONGEST_KEPT_BYTES = 2048
+
 _HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(rb"[^\x00\r\n]*")
 # Written by us, or meaning this one hop only (RFC 9110 7.6.1).
@@ -49,6 +52,7 @@ _NO_COMPRESSION = b"accept-encoding: identity\r\n"
 
 Text = str | bytes
 Headers = Sequence[tuple[Text, Text]]
+_BLOCKS: dict[Headers, bytes] = {}
 
 
 class Origin(NamedTuple):
@@ -225,7 +229,19 @@ def _block(headers: Headers) -> bytes:
     return b"".join([_line(name, value) for name, value in headers])
 
 
-_kept_block = lru_cache(maxsize=4096)(_block)
+def _kept_block(headers: Headers) -> bytes:
+    """Write headers, or remember them.
+
+    Callers' own, which may be large and never twice the same, are not worth the room.
+    """
+    block = _BLOCKS.get(headers)
+    if block is None:
+        block = _block(headers)
+        if len(block) <= _LONGEST_KEPT_BYTES:
+            if len(_BLOCKS) >= _MOST_KEPT:
+                _BLOCKS.clear()
+            _BLOCKS[headers] = block
+    return block
 
 
 def _line(name: Text, value: Text) -> bytes:
