@@ -90,11 +90,16 @@ class Collector:
                     message="the upstream's reply stopped before its end",
                 )
             )
+        parts: dict[int, list[Part]] = {}
+        for choice, index in sorted(self._parts):
+            parts.setdefault(choice, []).append(self._parts[choice, index].joined())
         usage = self._ended.usage if self._ended.usage is not None else self._started.usage
         return Reply(
             reply_id=self._started.reply_id,
             model=self._started.model,
-            choices=tuple(self._choice(index) for index in sorted(self._finishes)),
+            choices=tuple(
+                self._choice(index, parts.get(index, ())) for index in sorted(self._finishes)
+            ),
             usage=usage,
             created=self._started.created,
             service_tier=self._ended.service_tier or self._started.service_tier,
@@ -102,11 +107,10 @@ class Collector:
             extras=self._ended.extras,
         )
 
-    def _choice(self, choice: int) -> Choice:
-        indexes = sorted(index for of_choice, index in self._parts if of_choice == choice)
+    def _choice(self, choice: int, parts: Iterable[Part]) -> Choice:
         return Choice(
             index=choice,
-            parts=tuple(self._parts[choice, index].joined() for index in indexes),
+            parts=tuple(parts),
             finish=self._finishes[choice],
             logprobs=pieces.joined() if (pieces := self._logprobs.get(choice)) else None,
         )

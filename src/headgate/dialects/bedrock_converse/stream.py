@@ -98,6 +98,7 @@ class _Held:
         self.block = block
         self.json_pieces: list[str] = []  # of a server tool's input
         self.results: list[Any] = []
+        self.texts: dict[str, list[str]] = {}  # more of the block's texts
         self.data: list[str] = []  # of media and redacted reasoning; each piece is base64
 
     def add(self, delta: Json) -> None:
@@ -112,15 +113,17 @@ class _Held:
                     self.data.append(piece)
                 case "toolResult", list():
                     self.results += value
-                case _, dict():
-                    self.block[key] = self._object(key) | value
+                case _, dict() if isinstance(self.block.get(key), dict):
+                    self.block[key].update(value)
                 case _, str() if isinstance(self.block.get(key), str):
-                    self.block[key] += value
+                    self.texts.setdefault(key, []).append(value)
                 case _:
                     self.block[key] = value
 
     def whole(self) -> Part:
         """Give the part."""
+        for key, pieces in self.texts.items():
+            self.block[key] = "".join([self.block[key], *pieces])
         if self.json_pieces:
             text = "".join(self.json_pieces)
             given = arguments_object(text)

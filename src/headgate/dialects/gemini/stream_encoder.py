@@ -162,7 +162,8 @@ class _Choice:
         self._suffixes: dict[int, bytes] = {}  # of open texts: what follows the text in its part
         self._held: dict[int, _Held] = {}  # parts that only go out whole
         self._texts: list[str] = []
-        self._first_char = 0  # of the open text, among all texts
+        self._chars = 0  # in all texts
+        self._first_char = 0  # of the open text, among them
         self._citations: list[Citation] = []
         self._logprobs = LogprobPieces()
 
@@ -171,7 +172,7 @@ class _Choice:
         match event.part:
             case Text(text=text, citations=citations, signature=signature):
                 self._suffixes[event.index] = b"}"
-                self._first_char = sum(map(len, self._texts))
+                self._first_char = self._chars
                 first = PartDelta(event.index, text, self._index, signature, citations)
                 return self.delta(first, stream)
             case Thinking(text=text, signature=signature, redacted=False):
@@ -201,6 +202,7 @@ class _Choice:
             self._logprobs.add(event.logprobs)
         if suffix == b"}":
             self._texts.append(event.text)
+            self._chars += len(event.text)
         if (value := own_signature(event.signature)) is not None:
             suffix = b',"thoughtSignature":%b%b' % (_encode(value), suffix)
         elif event.signature is not None:

@@ -197,7 +197,10 @@ class _ChoiceReader:
         self._next_part = 0
         self._kind: type[Part] | None = None  # of the open part that is not a tool call
         self._part = -1
-        self._calls: list[_Call] = []
+        self._open_calls: list[_Call] = []
+        # The last call of each index, and the first of each id; the index None stands for any.
+        self._last_calls: dict[int | None, _Call] = {}
+        self._calls_by_id: dict[tuple[int | None, str], _Call] = {}
         self._legacy_call: _Call | None = None
         self._thought = (0, 0)  # length and checksum of the open thinking part's text
         self._is_signed = False  # the open thinking part has its signature: it is complete
@@ -222,7 +225,7 @@ class _ChoiceReader:
         """End the choice."""
         self._close(events)
         self._close_calls(events)
-        events.append(Finished(finish_of(self.raw_reason, bool(self._calls)), self.choice))
+        events.append(Finished(finish_of(self.raw_reason, bool(self._last_calls)), self.choice))
 
     def _read_delta(self, delta: Delta, events: list[Event]) -> None:
         if delta.reasoning_details or delta.reasoning_content or delta.reasoning:
@@ -289,10 +292,10 @@ class _ChoiceReader:
             self._is_signed = False
 
     def _close_calls(self, events: list[Event]) -> None:
-        for call in self._calls:
-            if call.is_open:
-                call.is_open = False
-                events.append(PartEnded(call.part, self.choice))
+        for call in self._open_calls:
+            call.is_open = False
+            events.append(PartEnded(call.part, self.choice))
+        self._open_calls.clear()
 
     def _whole(self, part: Part, events: list[Event]) -> None:
         """Give a part that comes in one piece."""
@@ -369,8 +372,14 @@ class _ChoiceReader:
                 signature=extra_content_signature(piece.extra_content),
             )
             call = _Call(self._start(part, events), piece.index, piece.id or "", part.name)
-            self._calls.append(call)
+            self._note_call(call)
         self._argue(call, text or "", events)
+
+    def _note_call(self, call: _Call) -> None:
+        self._open_calls.append(call)
+        for index in {call.index, None}:
+            self._last_calls[index] = call
+            self._calls_by_id.setdefault((index, call.call_id), call)
 
     def _argue(self, call: _Call, text: str, events: list[Event]) -> None:
         if not text:
@@ -385,15 +394,12 @@ class _ChoiceReader:
         The index alone cannot be trusted: some vendors leave it out, or send 0 for every call.
         An id may be "" or missing on continuations, a name may be repeated.
         """
-        known = [call for call in self._calls if piece.index is None or call.index == piece.index]
-        if not known:
+        last = self._last_calls.get(piece.index)
+        if last is None:
             return None
         if piece.id:
-            same = next((call for call in known if call.call_id == piece.id), None)
-            if same is not None or name:
-                return same
-            return known[-1]
-        last = known[-1]
+            same = self._calls_by_id.get((piece.index, piece.id))
+            return same if same is not None or name else last
         # Gemini's OpenAI path has no ids and no index: every name is another call.
         is_new = bool(name) and (piece.index is None or name != last.name)
         return None if is_new else last
@@ -407,7 +413,7 @@ class _ChoiceReader:
             self._close(events)
             part = ToolCall(call_id=new_id("call_"), name=piece.name)
             call = _Call(self._start(part, events), None, part.call_id, part.name)
-            self._calls.append(call)
+            self._note_call(call)
             self._legacy_call = call
         self._argue(call, piece.arguments or "", events)
 
