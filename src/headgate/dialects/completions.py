@@ -20,10 +20,10 @@ from headgate.dialects.framing.sse import SseDecoder
 from headgate.dialects.lenient_json import objects_of, parsed_object
 from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.dialects.openai_chat.finish import finish_word, name_finish_losses
-from headgate.dialects.openai_chat.places import misshapen, refuse
 from headgate.dialects.openai_chat.stream import ChatStreamDecoder
 from headgate.dialects.openai_chat.text_only import name_part_losses
 from headgate.dialects.openai_chat.usage import encode_usage
+from headgate.dialects.strict_json import invalid, shaped
 from headgate.ir.events import Ended, Event, Failed, Finished, PartDelta, PartStarted, Started
 from headgate.ir.loss import Losses, drop_extras
 from headgate.ir.reply import Choice, Finish, Reply
@@ -75,12 +75,7 @@ def decode_request(body: bytes) -> ChatRequest:
     Errors: RelayError INVALID_JSON, or INVALID_REQUEST with the place: tokens, or several prompts
     at once, are more than a chat can hold.
     """
-    try:
-        asked = msgspec.json.decode(body, type=_Request)
-    except msgspec.ValidationError as error:
-        raise misshapen(error) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RelayError(Failure(kind=FailureKind.INVALID_JSON, message=str(error))) from None
+    asked = shaped(body, _Request)
     options = asked.stream_options or _Options()
     given = parsed_object(body) or {}
     rest = {name: value for name, value in given.items() if name not in _KNOWN and value}
@@ -100,9 +95,9 @@ def decode_request(body: bytes) -> ChatRequest:
 def _prompt(prompt: str | list[Any]) -> str:
     texts = [prompt] if isinstance(prompt, str) else prompt
     if not texts or not isinstance(texts[0], str):
-        refuse("this model takes text, not tokens", "prompt")
+        raise invalid("this model takes text, not tokens", "prompt")
     if len(texts) > 1:
-        refuse("this model answers one prompt at a time", "prompt")
+        raise invalid("this model answers one prompt at a time", "prompt")
     return texts[0]
 
 

@@ -18,9 +18,9 @@ from headgate.dialects.dialect import Dialect, ReplyContext, Target
 from headgate.dialects.lenient_json import parsed_object
 from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.dialects.openai_chat.finish import finish_word, name_finish_losses
-from headgate.dialects.openai_chat.places import misshapen, refuse
 from headgate.dialects.openai_chat.text_only import name_part_losses
 from headgate.dialects.openai_chat.usage import encode_usage
+from headgate.dialects.strict_json import invalid, shaped
 from headgate.ir.loss import Losses, drop_extras
 from headgate.ir.reply import Choice, Reply
 from headgate.ir.request import ChatRequest, Json, Refusal, Text, Turn
@@ -52,16 +52,11 @@ def decode_request(body: bytes) -> ChatRequest:
 
     Errors: RelayError INVALID_JSON, or INVALID_REQUEST with the place.
     """
-    try:
-        asked = msgspec.json.decode(body, type=_Request)
-    except msgspec.ValidationError as error:
-        raise misshapen(error) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RelayError(Failure(kind=FailureKind.INVALID_JSON, message=str(error))) from None
+    asked = shaped(body, _Request)
     if not asked.instruction.strip():
-        refuse("`instruction` must say what to do", "instruction")
+        raise invalid("`instruction` must say what to do", "instruction")
     if asked.stream:
-        refuse("an edit has no stream", "stream")
+        raise invalid("an edit has no stream", "stream")
     given = parsed_object(body) or {}
     rest = {name: value for name, value in given.items() if name not in _KNOWN and value}
     # Some wires take no empty text, and none a chat without words of the user.

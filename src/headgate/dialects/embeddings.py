@@ -21,8 +21,8 @@ from headgate.dialects.dialect import Fields
 from headgate.dialects.fields import decoded, field
 from headgate.dialects.lenient_json import parsed_object
 from headgate.dialects.openai_chat.errors import decode_error, failure_of
-from headgate.dialects.openai_chat.places import refuse
 from headgate.dialects.openai_chat.usage import encode_usage, usage_in
+from headgate.dialects.strict_json import invalid
 from headgate.ir.loss import Losses
 from headgate.ir.request import Json
 from headgate.ir.usage import Usage, clamped
@@ -59,11 +59,11 @@ def _texts(fields: Fields) -> list[str]:
     given = field(fields, "input")
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list) or not texts:
-        refuse("`input` must be a text or a list of texts", "input")
+        raise invalid("`input` must be a text or a list of texts", "input")
     for index, text in enumerate(texts):
         if not isinstance(text, str):
             place = f"input[{index}]"
-            refuse("this model takes text, not tokens", place)
+            raise invalid("this model takes text, not tokens", place)
     return texts
 
 

@@ -18,7 +18,7 @@ from headgate.dialects.dialect import Fields
 from headgate.dialects.fields import decoded_fields, field
 from headgate.dialects.lenient_json import compact, object_of
 from headgate.dialects.openai_chat.errors import decode_error, failure_of
-from headgate.dialects.openai_chat.places import refuse
+from headgate.dialects.strict_json import invalid
 from headgate.ir.loss import Losses
 from headgate.ir.request import Json
 from headgate.ir.usage import Usage, clamped
@@ -58,17 +58,17 @@ def _read(fields: Fields) -> _Wish:
     rest.pop("model", None)
     query, documents = rest.pop("query", None), rest.pop("documents", None)
     if not isinstance(query, str):
-        refuse("`query` must be a text", "query")
+        raise invalid("`query` must be a text", "query")
     if not isinstance(documents, list) or not documents:
-        refuse("`documents` must be a list of texts or objects, and not empty", "documents")
+        raise invalid("`documents` must be a list of texts or objects, and not empty", "documents")
     for index, document in enumerate(documents):
         if not isinstance(document, str | dict):
-            refuse("a document is a text or an object", f"documents[{index}]")
+            raise invalid("a document is a text or an object", f"documents[{index}]")
     top_n, shown = rest.pop("top_n", None), rest.pop("return_documents", None)
     if top_n is not None and (type(top_n) is not int or top_n < 1):
-        refuse("`top_n` must be a whole number, and at least 1", "top_n")
+        raise invalid("`top_n` must be a whole number, and at least 1", "top_n")
     if shown is not None and not isinstance(shown, bool):
-        refuse("`return_documents` must be true or false", "return_documents")
+        raise invalid("`return_documents` must be true or false", "return_documents")
     return _Wish(query=query, documents=documents, top_n=top_n, return_documents=shown, rest=rest)
 
 

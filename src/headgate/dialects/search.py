@@ -17,7 +17,7 @@ from headgate.base.failure import RelayError, bad_reply
 from headgate.dialects.dialect import Fields
 from headgate.dialects.fields import decoded_fields
 from headgate.dialects.openai_chat.errors import decode_error, failure_of
-from headgate.dialects.openai_chat.places import refuse
+from headgate.dialects.strict_json import invalid
 from headgate.ir.loss import Losses
 from headgate.ir.request import Json
 from headgate.ir.usage import Usage, clamped
@@ -56,10 +56,10 @@ def _read(fields: Fields) -> _Wish:
     rest.pop("model", None)
     question = _one_of(rest, _QUESTIONS)
     if not isinstance(question, str) or not question.strip():
-        refuse("`q` must be a text, and not empty", "q")
+        raise invalid("`q` must be a text, and not empty", "q")
     count = _one_of(rest, _COUNTS)
     if count is not None and (type(count) is not int or count < 1):
-        refuse("`num` must be a whole number, and at least 1", "num")
+        raise invalid("`num` must be a whole number, and at least 1", "num")
     return _Wish(question, count, {name: v for name, v in rest.items() if v is not None})
 
 

@@ -21,7 +21,7 @@ from headgate.dialects.anthropic.blocks import (
     sealed,
     sealed_id,
 )
-from headgate.dialects.anthropic.wire import Leftovers
+from headgate.dialects.leftovers import Leftovers
 from headgate.ir.request import (
     CacheMark,
     Citation,

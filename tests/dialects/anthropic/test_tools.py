@@ -16,7 +16,8 @@ from headgate.dialects.anthropic.tools import (
     encode_tools,
     unforced,
 )
-from headgate.dialects.anthropic.wire import Leftovers, Reader
+from headgate.dialects.leftovers import Leftovers
+from headgate.dialects.strict_json import Reader
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     CacheMark,

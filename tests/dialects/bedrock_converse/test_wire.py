@@ -8,7 +8,6 @@ from headgate.dialects.bedrock_converse.wire import (
     decode_redacted,
     decode_signature,
     encode_redacted,
-    invalid,
 )
 from headgate.ir.request import Signature
 from tests.dialects.bedrock_converse.asked import PROOF
@@ -45,8 +44,3 @@ def test_redacted_reasoning_of_others_is_kept_as_it_came(data: str) -> None:
     signature = decode_redacted(data)
     assert signature == Signature("bedrock_converse", data)
     assert encode_redacted(signature) == data
-
-
-def test_a_mistake_has_its_place() -> None:
-    failure = invalid("No", "tools[0].name").failure
-    assert (failure.param, failure.message) == ("tools[0].name", "No - at `$.tools[0].name`")

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from headgate.base.failure import FailureKind, RelayError
+from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.openai_chat.content import read_cache_mark, read_content
-from headgate.dialects.openai_chat.places import Leftovers
 from headgate.ir.request import (
     Audio,
     CacheMark,

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.openai_chat import wire
 from headgate.dialects.openai_chat.options import (
     read_audio_output,
@@ -13,7 +14,6 @@ from headgate.dialects.openai_chat.options import (
     read_tool_choice,
     read_tools,
 )
-from headgate.dialects.openai_chat.places import Leftovers
 from headgate.ir.request import AudioOutput, Json, Reasoning, ResponseFormat, Tool, ToolChoice
 
 

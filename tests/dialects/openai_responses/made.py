@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from headgate.dialects.openai_responses.wire import NAME
+from headgate.dialects.openai_responses.models import NAME
 from headgate.ir.reply import Choice, Finish, Reply
 from headgate.ir.request import (
     Audio,

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from headgate.base.failure import RelayError
+from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.openai_responses.content import (
     citation_of,
     is_plain,
@@ -14,7 +15,7 @@ from headgate.dialects.openai_responses.content import (
     source_of_url,
     write_part,
 )
-from headgate.dialects.openai_responses.wire import Leftovers, Reader
+from headgate.dialects.strict_json import Reader
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     Audio,

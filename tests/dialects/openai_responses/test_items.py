@@ -8,7 +8,7 @@ from headgate.base.failure import RelayError
 from headgate.dialects.openai_responses.items import read_input, read_instructions
 from headgate.dialects.openai_responses.provenance import sealed
 from headgate.dialects.openai_responses.tools import Offered
-from headgate.dialects.openai_responses.wire import Reader
+from headgate.dialects.strict_json import Reader
 from headgate.ir.request import (
     Image,
     Inline,

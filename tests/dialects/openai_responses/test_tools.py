@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from headgate.base.failure import RelayError
+from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.openai_responses.tools import (
     Offered,
     decode_tool_choice,
@@ -14,7 +15,7 @@ from headgate.dialects.openai_responses.tools import (
     encode_tools,
     offered_by,
 )
-from headgate.dialects.openai_responses.wire import Leftovers, Reader
+from headgate.dialects.strict_json import Reader
 from headgate.ir.loss import Losses
 from headgate.ir.request import CacheMark, CustomTool, NativeTool, Tool, ToolChoice
 

@@ -12,6 +12,7 @@ from headgate.dialects.anthropic.errors import (
     inspect_first,
     inspect_reply,
 )
+from headgate.dialects.anthropic.models import NAME
 from headgate.dialects.anthropic.reply import decode_reply, encode_reply, read_usage
 from headgate.dialects.anthropic.request import (
     api_version,
@@ -21,7 +22,6 @@ from headgate.dialects.anthropic.request import (
 )
 from headgate.dialects.anthropic.stream import AnthropicMeter, AnthropicStreamDecoder, notable
 from headgate.dialects.anthropic.stream_encoder import AnthropicStreamEncoder
-from headgate.dialects.anthropic.wire import NAME
 from headgate.dialects.dialect import Dialect
 from headgate.dialects.framing.sse import SseDecoder
 

@@ -11,8 +11,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
-from headgate.dialects.anthropic.wire import NAME, Leftovers, Reader
+from headgate.dialects.anthropic.models import NAME
+from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.lenient_json import compact
+from headgate.dialects.strict_json import Reader
 from headgate.ir.request import (
     CacheMark,
     Citation,

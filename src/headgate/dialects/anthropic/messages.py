@@ -25,9 +25,10 @@ from headgate.dialects.anthropic.blocks import (
     encode_thinking,
     put_back,
 )
-from headgate.dialects.anthropic.models import ModelRules
-from headgate.dialects.anthropic.wire import NAME, by_place, invalid
+from headgate.dialects.anthropic.models import NAME, ModelRules
+from headgate.dialects.leftovers import by_place
 from headgate.dialects.lenient_json import arguments_object
+from headgate.dialects.strict_json import invalid
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     Audio,

@@ -18,6 +18,8 @@ import msgspec
 
 from headgate.ir.request import Effort
 
+NAME = "anthropic"
+
 # "budget": thinking.type enabled; "adaptive": thinking.type adaptive; "always": adaptive, and it
 # cannot be switched off.
 ThinkingMode = Literal["none", "budget", "adaptive", "always"]

@@ -21,9 +21,11 @@ from headgate.dialects.anthropic.blocks import (
     sealed_id,
 )
 from headgate.dialects.anthropic.errors import inspect_reply
-from headgate.dialects.anthropic.wire import NAME, Leftovers, Reader, by_place
+from headgate.dialects.anthropic.models import NAME
 from headgate.dialects.dialect import ReplyContext
+from headgate.dialects.leftovers import Leftovers, by_place
 from headgate.dialects.lenient_json import arguments_object, object_of, parsed_object
+from headgate.dialects.strict_json import Reader
 from headgate.ir.loss import Losses, change_citations, drop_block, drop_counts, drop_extras
 from headgate.ir.reply import Choice, Finish, FinishReason, Reply
 from headgate.ir.request import (
@@ -109,7 +111,7 @@ def _decode(reader: Reader) -> Reply:
     reader.rest.pop("type", None)
     reader.rest.pop("role", None)
     left.add("", {key: value for key, value in reader.rest.items() if value is not None})
-    return msgspec.structs.replace(reply, extras=left.extras())
+    return msgspec.structs.replace(reply, extras=left.extras(NAME))
 
 
 def decode_finish(

@@ -14,7 +14,7 @@ import msgspec
 
 from headgate.dialects.anthropic.blocks import decode_block, decode_cache, encode_cache
 from headgate.dialects.anthropic.messages import arrange, shortened
-from headgate.dialects.anthropic.models import ModelRules, rules_of
+from headgate.dialects.anthropic.models import NAME, ModelRules, rules_of
 from headgate.dialects.anthropic.sampling import encode_sampling
 from headgate.dialects.anthropic.schema import strict_schema
 from headgate.dialects.anthropic.thinking import (
@@ -30,17 +30,10 @@ from headgate.dialects.anthropic.tools import (
     encode_tools,
     unforced,
 )
-from headgate.dialects.anthropic.wire import (
-    NAME,
-    Leftovers,
-    Reader,
-    by_place,
-    invalid,
-    joined,
-    parsed,
-)
 from headgate.dialects.dialect import Fields, Target
+from headgate.dialects.leftovers import Leftovers, by_place
 from headgate.dialects.lenient_json import compact
+from headgate.dialects.strict_json import Reader, invalid, joined, parsed
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     ChatRequest,
@@ -105,7 +98,7 @@ def decode_request(body: bytes) -> ChatRequest:
         cache=decode_cache(reader, left),
     )
     left.add("", reader.rest)
-    return msgspec.structs.replace(request, extras=left.extras())
+    return msgspec.structs.replace(request, extras=left.extras(NAME))
 
 
 def _system_turns(reader: Reader) -> list[Turn]:
@@ -118,7 +111,7 @@ def _system_turns(reader: Reader) -> list[Turn]:
         _own_if_billing(decode_block(block, f"system[{index}]", left))
         for index, block in enumerate(reader.items("system"))
     )
-    return [Turn(role="system", parts=parts, extras=left.extras())] if parts else []
+    return [Turn(role="system", parts=parts, extras=left.extras(NAME))] if parts else []
 
 
 def _own_if_billing(part: Part) -> Part:
@@ -149,7 +142,7 @@ def _turn(message: Reader) -> Turn:
         blocks = message.items("content")
         parts = tuple(decode_block(b, f"{place}[{i}]", left) for i, b in enumerate(blocks))
     left.add(message.place, message.rest)
-    return Turn(role=role, parts=parts, extras=left.extras())
+    return Turn(role=role, parts=parts, extras=left.extras(NAME))
 
 
 def _decode_output(

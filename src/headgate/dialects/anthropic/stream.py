@@ -16,9 +16,10 @@ from headgate.base.failure import Failure, RelayError, bad_reply, broke_off
 from headgate.base.frames import Frame
 from headgate.dialects.anthropic.blocks import decode_block, decode_citation, opened
 from headgate.dialects.anthropic.errors import decode_error, failure_of
+from headgate.dialects.anthropic.models import NAME
 from headgate.dialects.anthropic.reply import call_input, decode_finish, decode_tier, decode_usage
-from headgate.dialects.anthropic.wire import NAME, Leftovers
 from headgate.dialects.dialect import UpstreamError
+from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.lenient_json import compact
 from headgate.ir.events import (
     Ended,
@@ -296,7 +297,7 @@ class AnthropicStreamDecoder:
         self._over = True
         finish = decode_finish(self._stop_reason, self._stop_sequence, self._parts)
         usage = decode_usage(self._usage) if self._usage else None
-        ended = Ended(usage, decode_tier(self._usage), self._left.extras())
+        ended = Ended(usage, decode_tier(self._usage), self._left.extras(NAME))
         return [*events, Finished(finish), ended]
 
     def _failed(self, failure: Failure) -> list[Event]:

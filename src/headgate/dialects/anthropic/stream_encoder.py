@@ -15,6 +15,7 @@ import msgspec
 
 from headgate.dialects.anthropic.blocks import sealed, sealed_id
 from headgate.dialects.anthropic.errors import encode_error_event
+from headgate.dialects.anthropic.models import NAME
 from headgate.dialects.anthropic.reply import (
     UNSAID_COUNTS,
     broken_off,
@@ -25,7 +26,6 @@ from headgate.dialects.anthropic.reply import (
     name_finish_losses,
     name_part_losses,
 )
-from headgate.dialects.anthropic.wire import NAME
 from headgate.dialects.dialect import ReplyContext
 from headgate.dialects.framing.sse import frame_bytes
 from headgate.ir.events import (

@@ -16,7 +16,7 @@ import msgspec
 
 from headgate.dialects.bedrock_converse.blocks import BlockWriter
 from headgate.dialects.bedrock_converse.models import ModelRules
-from headgate.dialects.bedrock_converse.wire import invalid
+from headgate.dialects.strict_json import invalid
 from headgate.ir.loss import Losses
 from headgate.ir.request import CacheMark, Json, Opaque, Text, ToolResult, Turn
 

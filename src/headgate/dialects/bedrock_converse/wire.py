@@ -17,7 +17,6 @@ import base64
 import binascii
 import re
 
-from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.ir.request import Signature
 
 NAME = "bedrock_converse"
@@ -26,17 +25,6 @@ CLAUDE = "anthropic"  # the dialect that Claude's proofs belong to
 # Base64 of a protobuf message whose second field comes first; redacted ones are wrapped twice,
 # which makes the "E" an "R".
 _CLAUDES = re.compile(r"E[g-v][A-Za-z0-9+/_-]{6,}|R[WX][A-Za-z0-9+/_-]{6,}")
-
-
-def invalid(message: str, place: str) -> RelayError:
-    """Say what is wrong with the caller's request, and where."""
-    return RelayError(
-        Failure(
-            kind=FailureKind.INVALID_REQUEST,
-            message=f"{message} - at `$.{place}`",
-            param=place,
-        )
-    )
 
 
 def decode_signature(text: str) -> Signature | None:

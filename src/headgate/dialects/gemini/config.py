@@ -16,12 +16,12 @@ from headgate.dialects.gemini.wire import (
     elements,
     fields,
     flag,
-    invalid,
     number,
     text,
     texts,
     whole,
 )
+from headgate.dialects.strict_json import invalid
 from headgate.ir.loss import Losses
 from headgate.ir.request import AudioOutput, ChatRequest, Json, ResponseFormat, Tool
 

@@ -21,7 +21,8 @@ from headgate.dialects.gemini.parts import (
     own_signature,
     response_object,
 )
-from headgate.dialects.gemini.wire import NAME, fields, invalid, objects, text
+from headgate.dialects.gemini.wire import NAME, fields, objects, text
+from headgate.dialects.strict_json import invalid
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     Audio,

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.dialects.dialect import Fields, Target
 from headgate.dialects.gemini.config import decode_config, encode_config
 from headgate.dialects.gemini.contents import decode_contents, decode_system, encode_contents
@@ -23,6 +22,7 @@ from headgate.dialects.gemini.tools import (
 )
 from headgate.dialects.gemini.unsigned import signed
 from headgate.dialects.gemini.wire import NAME, fields, merged, text
+from headgate.dialects.strict_json import parsed
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, Json
 
@@ -44,13 +44,7 @@ def decode_request(body: bytes) -> ChatRequest:
             "generationConfig": {...}, ...}, names in camel or snake case.
     Errors: RelayError INVALID_JSON, or INVALID_REQUEST with the place.
     """
-    try:
-        decoded = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RelayError(
-            Failure(kind=FailureKind.INVALID_JSON, message=f"The body is not JSON: {error}")
-        ) from None
-    left = fields(decoded, "")
+    left = fields(parsed(body), "")
     known: dict[str, Any] = {"model": text(left.pop("model", ""), "model")}
     turns = decode_contents(left.pop("contents", []), "contents")
     if "systemInstruction" in left:

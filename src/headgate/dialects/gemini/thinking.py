@@ -10,7 +10,8 @@ from typing import get_args
 
 from headgate.dialects.dialect import Target
 from headgate.dialects.gemini.models import Family, Level, family_of
-from headgate.dialects.gemini.wire import fields, flag, invalid, whole
+from headgate.dialects.gemini.wire import fields, flag, whole
+from headgate.dialects.strict_json import invalid
 from headgate.ir.loss import Losses
 from headgate.ir.request import Effort, Json, Reasoning
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from headgate.dialects.gemini.models import Family
 from headgate.dialects.gemini.schema import as_json_schema, from_subset, to_subset
-from headgate.dialects.gemini.wire import NAME, fields, invalid, objects, text, texts
+from headgate.dialects.gemini.wire import NAME, fields, objects, text, texts
+from headgate.dialects.strict_json import invalid
 from headgate.ir.loss import Losses
 from headgate.ir.request import CustomTool, Json, NativeTool, Tool, ToolChoice
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.dialects.strict_json import invalid
 from headgate.ir.request import Json
 
 NAME = "gemini"
@@ -28,17 +28,6 @@ def all_camel(value: Any) -> Any:
     if isinstance(value, dict):
         return {camel(name): all_camel(inner) for name, inner in value.items()}
     return value
-
-
-def invalid(message: str, place: str) -> RelayError:
-    """Say what is wrong with the caller's request, and where."""
-    return RelayError(
-        Failure(
-            kind=FailureKind.INVALID_REQUEST,
-            message=f"{message} at `$.{place}`" if place else message,
-            param=place or None,
-        )
-    )
 
 
 def fields(value: object, place: str) -> Json:

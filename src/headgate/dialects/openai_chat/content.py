@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.openai_chat.media import audio_source, source_of_url, video_type
-from headgate.dialects.openai_chat.places import Leftovers, refuse
 from headgate.dialects.openai_chat.provenance import NAME
+from headgate.dialects.strict_json import invalid
 from headgate.ir.request import (
     Audio,
     CacheMark,
@@ -45,16 +46,16 @@ def _part(block: object, place: str, index: int, left: Leftovers) -> Part:
     if isinstance(block, str):
         return Text(text=block)
     if not isinstance(block, dict):
-        refuse("a content part must be an object", place)
+        raise invalid("a content part must be an object", place)
     kind = block.get("type")
     reader = _READERS.get(kind) if isinstance(kind, str) else None
     if reader is None:
         return Opaque(dialect=NAME, block=block)
     assert isinstance(kind, str)  # noqa: S101  # only a string finds a reader
-    left.keep(f"content[{index}]", block, ("type", kind, "cache_control"))
+    left.add(f"content[{index}]", block, ("type", kind, "cache_control"))
     inner = block.get(kind)
     if isinstance(inner, dict):
-        left.keep(f"content[{index}].{kind}", inner, _read_of(kind, inner))
+        left.add(f"content[{index}].{kind}", inner, _read_of(kind, inner))
     return reader(block, place)
 
 
@@ -77,7 +78,7 @@ def _image_part(block: Json, place: str) -> Part:
     if isinstance(given, str):  # Mistral's spelling
         given = {"url": given}
     if not isinstance(given, dict):
-        refuse("Expected `object`", f"{place}.image_url")
+        raise invalid("Expected `object`", f"{place}.image_url")
     detail = given.get("detail")
     return Image(
         source=source_of_url(_str(given.get("url"), f"{place}.image_url.url")),
@@ -89,7 +90,7 @@ def _image_part(block: Json, place: str) -> Part:
 def _audio_part(block: Json, place: str) -> Part:
     given = block.get("input_audio")
     if not isinstance(given, dict):
-        refuse("Expected `object`", f"{place}.input_audio")
+        raise invalid("Expected `object`", f"{place}.input_audio")
     data = _str(given.get("data"), f"{place}.input_audio.data")
     form = given.get("format")
     return Audio(source=audio_source(data, form if isinstance(form, str) else "wav"))
@@ -98,7 +99,7 @@ def _audio_part(block: Json, place: str) -> Part:
 def _file_part(block: Json, place: str) -> Part:
     given = block.get("file")
     if not isinstance(given, dict):
-        refuse("Expected `object`", f"{place}.file")
+        raise invalid("Expected `object`", f"{place}.file")
     name = given.get("filename")
     cache = read_cache_mark(block.get("cache_control"))
     label = name if isinstance(name, str) else ""
@@ -114,7 +115,7 @@ def _file_part(block: Json, place: str) -> Part:
 def _video_part(block: Json, place: str) -> Part:
     given = block.get("video_url")
     if not isinstance(given, dict):
-        refuse("Expected `object`", f"{place}.video_url")
+        raise invalid("Expected `object`", f"{place}.video_url")
     url = _str(given.get("url"), f"{place}.video_url.url")
     return File(
         source=source_of_url(url, video_type(url)),
@@ -154,7 +155,7 @@ _READERS = {
 
 def _str(value: object, place: str) -> str:
     if not isinstance(value, str):
-        refuse("Expected `str`", place)
+        raise invalid("Expected `str`", place)
     return value
 
 

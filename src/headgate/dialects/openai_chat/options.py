@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any, Literal, cast, get_args
 
+from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.openai_chat import wire
 from headgate.dialects.openai_chat.content import read_cache_mark
-from headgate.dialects.openai_chat.places import Leftovers, refuse
 from headgate.dialects.openai_chat.provenance import NAME
+from headgate.dialects.strict_json import invalid
 from headgate.ir.request import (
     AudioOutput,
     CacheMark,
@@ -36,14 +37,14 @@ def read_tools(
         given, place = raw["tools"][index], f"tools[{index}]"
         if offered.type == "function":
             if offered.function is None:
-                refuse("Expected `object`", f"{place}.function")
-            left.keep(place, given, ("type", "function", "cache_control"))
-            left.keep(f"{place}.function", given["function"], wire.Function.__struct_fields__)
+                raise invalid("Expected `object`", f"{place}.function")
+            left.add(place, given, ("type", "function", "cache_control"))
+            left.add(f"{place}.function", given["function"], wire.Function.__struct_fields__)
             tools.append(_tool(offered.function, read_cache_mark(offered.cache_control)))
         elif offered.type == "custom" and offered.custom is not None:
             custom = offered.custom
-            left.keep(place, given, ("type", "custom"))
-            left.keep(f"{place}.custom", given["custom"], wire.Custom.__struct_fields__)
+            left.add(place, given, ("type", "custom"))
+            left.add(f"{place}.custom", given["custom"], wire.Custom.__struct_fields__)
             tools.append(
                 CustomTool(
                     name=custom.name, description=custom.description or "", format=custom.format
@@ -53,7 +54,7 @@ def read_tools(
             tools.append(NativeTool(dialect=NAME, block=given))
     for index, function in enumerate(asked.functions or ()):
         place = f"tools[{len(tools)}].function"
-        left.keep(place, raw["functions"][index], wire.Function.__struct_fields__)
+        left.add(place, raw["functions"][index], wire.Function.__struct_fields__)
         tools.append(_tool(function, None))
     return tuple(tools)
 
@@ -112,7 +113,7 @@ def _allowed_names(tools: list[Any]) -> tuple[str, ...]:
 
 def read_include_usage(options: Json | None, left: Leftovers) -> bool:
     """Read whether the stream is to tell its usage."""
-    left.keep("stream_options", options or {}, ("include_usage",))
+    left.add("stream_options", options or {}, ("include_usage",))
     return bool((options or {}).get("include_usage"))
 
 
@@ -124,10 +125,10 @@ def read_response_format(given: Json | None, left: Leftovers) -> ResponseFormat 
         case {"type": "text"}:
             return ResponseFormat(kind="text")
         case {"type": "json_object"}:
-            left.keep("response_format", given, ("type",))
+            left.add("response_format", given, ("type",))
             return ResponseFormat(kind="json")
         case {"type": "json_schema", "json_schema": dict(spec)}:
-            left.keep(
+            left.add(
                 "response_format.json_schema", spec, ("name", "description", "schema", "strict")
             )
             schema, strict = spec.get("schema"), spec.get("strict")
@@ -174,8 +175,8 @@ def read_reasoning(asked: wire.Request, left: Leftovers) -> Reasoning | None:
     )
     adaptive = effort is None and budget is None and (switched_on or bool(nested.get("enabled")))
     exclude = None if is_off else nested.get("exclude")
-    left.keep("reasoning", nested, _READ_WHEN_OFF if is_off else (*_READ_WHEN_OFF, "exclude"))
-    left.keep("thinking", thinking, ("type", "budget_tokens"))
+    left.add("reasoning", nested, _READ_WHEN_OFF if is_off else (*_READ_WHEN_OFF, "exclude"))
+    left.add("thinking", thinking, ("type", "budget_tokens"))
     if effort is None and budget is None and not adaptive and exclude is None:
         return None
     return Reasoning(
@@ -203,7 +204,7 @@ def read_audio_output(given: Json | None, left: Leftovers) -> AudioOutput | None
     if given is None:
         return None
     voice, form = given.get("voice"), given.get("format")
-    left.keep("audio", given, ("format",) if not isinstance(voice, str) else ("voice", "format"))
+    left.add("audio", given, ("format",) if not isinstance(voice, str) else ("voice", "format"))
     return AudioOutput(
         voice=voice if isinstance(voice, str) else "", format=form if isinstance(form, str) else ""
     )

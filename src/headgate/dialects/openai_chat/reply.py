@@ -14,6 +14,7 @@ import msgspec
 from headgate.base.failure import RelayError, bad_reply
 from headgate.base.ids import new_id
 from headgate.dialects.dialect import ReplyContext
+from headgate.dialects.leftovers import restore
 from headgate.dialects.lenient_json import (
     arguments_text,
     compact,
@@ -25,7 +26,6 @@ from headgate.dialects.openai_chat.errors import decode_error, failure_of
 from headgate.dialects.openai_chat.finish import finish_of, finish_word, name_finish_losses
 from headgate.dialects.openai_chat.leftovers import leftovers_of
 from headgate.dialects.openai_chat.media import source_of_url, url_of_source
-from headgate.dialects.openai_chat.places import restore
 from headgate.dialects.openai_chat.provenance import (
     NAME,
     extra_content_signature,
@@ -250,7 +250,7 @@ def encode_reply(reply: Reply, context: ReplyContext) -> bytes:
         wire["service_tier"] = reply.service_tier
     if reply.system_fingerprint is not None:
         wire["system_fingerprint"] = reply.system_fingerprint
-    restore(wire, {NAME: reply.extras.get(NAME, {})}, "reply.", context.losses)
+    restore(wire, {NAME: reply.extras.get(NAME, {})}, NAME, context.losses, "reply")
     return msgspec.json.encode(wire)
 
 

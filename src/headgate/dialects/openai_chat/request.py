@@ -12,7 +12,7 @@ from typing import cast
 
 import msgspec
 
-from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.lenient_json import arguments_text, objects_of
 from headgate.dialects.openai_chat import wire
 from headgate.dialects.openai_chat.content import read_cache_mark, read_content
@@ -24,7 +24,6 @@ from headgate.dialects.openai_chat.options import (
     read_tool_choice,
     read_tools,
 )
-from headgate.dialects.openai_chat.places import Leftovers, misshapen, refuse
 from headgate.dialects.openai_chat.provenance import (
     NAME,
     extra_content_signature,
@@ -32,6 +31,7 @@ from headgate.dialects.openai_chat.provenance import (
     thinking_of,
 )
 from headgate.dialects.openai_chat.reply import image_of
+from headgate.dialects.strict_json import invalid, misshapen, parsed
 from headgate.ir.request import (
     Audio,
     ChatRequest,
@@ -73,15 +73,17 @@ def decode_request(body: bytes) -> ChatRequest:
 
     Errors: RelayError INVALID_JSON, or INVALID_REQUEST with the place.
     """
-    raw = _decode_json(body)
+    raw = parsed(body)
+    if not isinstance(raw, dict):
+        raise invalid("the body must be a JSON object", "")
     try:
         asked = msgspec.convert(raw, wire.Request)
     except msgspec.ValidationError as error:
         raise misshapen(error) from None
     if not asked.messages:
-        refuse("there must be at least one message", "messages")
+        raise invalid("there must be at least one message", "messages")
     left = Leftovers()
-    left.keep("", raw, _TOP_FIELDS)
+    left.add("", raw, _TOP_FIELDS)
     tools = read_tools(asked, raw, left)
     return ChatRequest(
         model=asked.model,
@@ -113,19 +115,6 @@ def _extras(asked: wire.Request, left: Leftovers) -> dict[str, Json]:
     return extras
 
 
-def _decode_json(body: bytes) -> Json:
-    try:
-        raw = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RelayError(Failure(kind=FailureKind.INVALID_JSON, message=str(error))) from None
-    except RecursionError:
-        message = "the JSON is nested too deeply"
-        raise RelayError(Failure(kind=FailureKind.INVALID_JSON, message=message)) from None
-    if not isinstance(raw, dict):
-        refuse("the body must be a JSON object", "")
-    return raw
-
-
 # ------------------------------------------------------------------------- messages
 
 
@@ -137,9 +126,9 @@ def _turns(messages: list[wire.Message], raw: list[Json]) -> tuple[Turn, ...]:
         place = f"messages[{index}]"
         role = _ROLES.get(message.role)
         if role is None:
-            refuse(f"`{message.role}` is not a role", f"{place}.role")
+            raise invalid(f"`{message.role}` is not a role", f"{place}.role")
         left = Leftovers()
-        left.keep("", given, _MESSAGE_FIELDS)
+        left.add("", given, _MESSAGE_FIELDS)
         if role == "tool":
             parts: list[Part] = [_tool_result(message, place, calls, left)]
         else:
@@ -198,12 +187,12 @@ def _keep_of_assistant(given: Json, left: Leftovers) -> None:
     """Keep what nobody reads of an assistant's calls, sound and pictures."""
     for index, made in enumerate(given.get("tool_calls") or ()):
         place = f"tool_calls[{index}]"
-        left.keep(place, made, (*wire.MadeCall.__struct_fields__, "index"))
-        left.keep(f"{place}.function", made.get("function") or {}, ("name", "arguments"))
-        left.keep(f"{place}.custom", made.get("custom") or {}, ("name", "input"))
-    left.keep("audio", given.get("audio") or {}, ("id",))
+        left.add(place, made, (*wire.MadeCall.__struct_fields__, "index"))
+        left.add(f"{place}.function", made.get("function") or {}, ("name", "arguments"))
+        left.add(f"{place}.custom", made.get("custom") or {}, ("name", "input"))
+    left.add("audio", given.get("audio") or {}, ("id",))
     for index, block in enumerate(objects_of(given.get("images"))):
-        left.keep(f"images[{index}]", block, ("type", "image_url", "index"))
+        left.add(f"images[{index}]", block, ("type", "image_url", "index"))
 
 
 def _made_call(made: wire.MadeCall, place: str) -> ToolCall:
@@ -217,7 +206,7 @@ def _made_call(made: wire.MadeCall, place: str) -> ToolCall:
             signature=signature,
         )
     if made.function is None:
-        refuse("a tool call must name a function", f"{place}.function")
+        raise invalid("a tool call must name a function", f"{place}.function")
     return ToolCall(
         call_id=made.id,
         name=made.function.name,
@@ -235,11 +224,11 @@ def _tool_result(
     else:
         call_id, where = message.tool_call_id, f"{place}.tool_call_id"
     if call_id is None or call_id not in calls.names:
-        refuse("this answers no tool call of an earlier assistant message", where)
+        raise invalid("this answers no tool call of an earlier assistant message", where)
     content = read_content(message.content, place, left)
     for index, part in enumerate(content):
         if not isinstance(part, Text | Image | Audio | File | Opaque):
-            refuse("a tool cannot answer with this", f"{place}.content[{index}]")
+            raise invalid("a tool cannot answer with this", f"{place}.content[{index}]")
     allowed = cast("list[Text | Image | Audio | File | Opaque]", content)
     name = calls.names[call_id]
     if message.name not in (None, name):  # it follows from the call

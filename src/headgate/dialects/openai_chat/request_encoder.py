@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from headgate.dialects.dialect import REASONING_DETAILS, Fields, Target
+from headgate.dialects.leftovers import restore
 from headgate.dialects.openai_chat.media import audio_format, is_video, url_of_source
-from headgate.dialects.openai_chat.places import restore
 from headgate.dialects.openai_chat.provenance import (
     DETAILED,
     NAME,
@@ -85,7 +85,7 @@ def encode_request(request: ChatRequest, target: Target, losses: Losses) -> Json
         body["tool_choice"] = _tool_choice(request.tool_choice, request.tools)
     if request.cache is not None:
         losses.dropped("cache_control", "no mark for the whole request")
-    restore(body, request.extras, "", losses)
+    restore(body, request.extras, NAME, losses)
     return body
 
 
@@ -97,7 +97,7 @@ def _messages(turns: Sequence[Turn], target: Target, losses: Losses) -> list[Jso
     for index, turn in enumerate(turns):
         written = _turn(turn, f"messages[{index}]", target, losses)
         if turn.extras and written:
-            restore(written[-1], turn.extras, f"messages[{index}].", losses)
+            restore(written[-1], turn.extras, NAME, losses, f"messages[{index}]")
         messages += written
     return answers_first(messages)
 

@@ -15,6 +15,7 @@ from headgate.dialects.openai_responses.errors import (
     inspect_reply,
 )
 from headgate.dialects.openai_responses.meter import ResponsesMeter, notable
+from headgate.dialects.openai_responses.models import NAME
 from headgate.dialects.openai_responses.reply import decode_reply
 from headgate.dialects.openai_responses.request import (
     decode_request,
@@ -24,7 +25,6 @@ from headgate.dialects.openai_responses.request import (
 from headgate.dialects.openai_responses.stream import ResponsesStreamDecoder
 from headgate.dialects.openai_responses.stream_encoder import ResponsesStreamEncoder, encode_reply
 from headgate.dialects.openai_responses.usage import usage_in
-from headgate.dialects.openai_responses.wire import NAME
 
 OPENAI_RESPONSES = Dialect(
     name=NAME,

@@ -9,8 +9,10 @@ import mimetypes
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.lenient_json import text_of
-from headgate.dialects.openai_responses.wire import NAME, Leftovers, Reader, invalid
+from headgate.dialects.openai_responses.models import NAME
+from headgate.dialects.strict_json import Reader, invalid
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     Audio,

@@ -8,14 +8,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 
+from headgate.dialects.leftovers import by_place
 from headgate.dialects.openai_responses.content import (
     is_plain,
     name_text_losses,
     own_annotations,
     write_part,
 )
+from headgate.dialects.openai_responses.models import NAME
 from headgate.dialects.openai_responses.provenance import is_replayable, own_item
-from headgate.dialects.openai_responses.wire import NAME, by_place
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     Audio,

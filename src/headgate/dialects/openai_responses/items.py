@@ -14,11 +14,13 @@ from typing import cast
 
 import msgspec
 
+from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.lenient_json import compact
 from headgate.dialects.openai_responses.content import read_content
+from headgate.dialects.openai_responses.models import NAME
 from headgate.dialects.openai_responses.provenance import Seal, proof_in, read_reasoning
 from headgate.dialects.openai_responses.tools import Offered
-from headgate.dialects.openai_responses.wire import NAME, Leftovers, Reader, invalid, joined
+from headgate.dialects.strict_json import Reader, invalid, joined
 from headgate.ir.request import (
     Audio,
     File,
@@ -102,7 +104,7 @@ class _Turns:
 
     def _flush(self) -> None:
         if self._parts:
-            parts, extras = tuple(self._parts), self._left.extras()
+            parts, extras = tuple(self._parts), self._left.extras(NAME)
             self._turns.append(Turn(role="assistant", parts=parts, extras=extras))
         self._parts, self._left, self._has_message = [], Leftovers(), False
 
@@ -125,7 +127,7 @@ class _Turns:
         parts = tuple(read_content(item, "content", "content", left))
         _forget_default_status(item)
         left.add("", item.rest)
-        self._turns.append(Turn(role=role, parts=parts, extras=left.extras()))
+        self._turns.append(Turn(role=role, parts=parts, extras=left.extras(NAME)))
 
     def _said(self, item: Reader) -> None:
         """Take a message of the assistant; two of them directly in a row are two turns."""
@@ -237,7 +239,7 @@ class _Turns:
             content=tuple(cast("list[Text | Image | Audio | File | Opaque]", content)),
             name=call.name if call is not None else "",
         )
-        self._turns.append(Turn(role="tool", parts=(result,), extras=left.extras()))
+        self._turns.append(Turn(role="tool", parts=(result,), extras=left.extras(NAME)))
 
 
 _ITEMS: dict[str, Callable[[_Turns, Reader], None]] = {

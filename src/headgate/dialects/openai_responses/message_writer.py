@@ -10,8 +10,8 @@ from __future__ import annotations
 import msgspec
 
 from headgate.dialects.openai_responses.events import EventWriter
+from headgate.dialects.openai_responses.models import NAME
 from headgate.dialects.openai_responses.output_items import annotations_of, logprob_entries
-from headgate.dialects.openai_responses.wire import NAME
 from headgate.ir.events import PartDelta
 from headgate.ir.loss import Losses
 from headgate.ir.request import Citation, Json

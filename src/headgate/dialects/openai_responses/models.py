@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+NAME = "openai_responses"
+
 _NO_THINKER = re.compile(
     r"(^|[/:.])(gpt-3|gpt-4|chatgpt-4o|gpt-5(\.\d+)?-chat)|non-reasoning", re.IGNORECASE
 )

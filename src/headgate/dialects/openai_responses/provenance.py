@@ -15,7 +15,7 @@ from typing import Literal, get_args
 import msgspec
 
 from headgate.dialects.lenient_json import canonical, objects_of, parsed_object, text_of
-from headgate.dialects.openai_responses.wire import NAME
+from headgate.dialects.openai_responses.models import NAME
 from headgate.ir.request import Json, Signature, Thinking
 
 # What is sealed: thinking with its text, thinking without; the proof on the text just before, on

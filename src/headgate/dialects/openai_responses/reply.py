@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 
 from headgate.base.failure import RelayError, bad_reply
+from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.lenient_json import arguments_text, objects_of, parsed_object, text_of
 from headgate.dialects.openai_responses.content import citation_of
 from headgate.dialects.openai_responses.errors import inspect_reply
+from headgate.dialects.openai_responses.models import NAME
 from headgate.dialects.openai_responses.provenance import proof_in, read_reasoning
 from headgate.dialects.openai_responses.usage import usage_in
-from headgate.dialects.openai_responses.wire import NAME, Leftovers
 from headgate.ir.reply import Choice, Finish, FinishReason, Reply
 from headgate.ir.request import (
     Image,
@@ -119,7 +120,7 @@ def decode_reply(body: bytes) -> Reply:
         created=created_of(wire),
         service_tier=text_of(wire.get("service_tier")) or None,
         system_fingerprint=text_of(wire.get("system_fingerprint")) or None,
-        extras=left.extras(),
+        extras=left.extras(NAME),
     )
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from headgate.dialects.dialect import Fields, Target
+from headgate.dialects.leftovers import Leftovers, restore
 from headgate.dialects.openai_responses.item_encoder import encode_turns
 from headgate.dialects.openai_responses.items import read_input, read_instructions
-from headgate.dialects.openai_responses.models import thinks
+from headgate.dialects.openai_responses.models import NAME, thinks
 from headgate.dialects.openai_responses.provenance import unsealed
 from headgate.dialects.openai_responses.tools import (
     Offered,
@@ -22,14 +23,7 @@ from headgate.dialects.openai_responses.tools import (
     encode_tool_choice,
     encode_tools,
 )
-from headgate.dialects.openai_responses.wire import (
-    NAME,
-    Leftovers,
-    Reader,
-    invalid,
-    parsed,
-    restore,
-)
+from headgate.dialects.strict_json import Reader, invalid, parsed
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, Effort, Json, Reasoning, ResponseFormat
 
@@ -90,7 +84,7 @@ def decode_request(body: bytes) -> ChatRequest:
         store=reader.flag("store"),
     )
     left.add("", reader.rest)
-    return msgspec.structs.replace(request, extras=left.extras())
+    return msgspec.structs.replace(request, extras=left.extras(NAME))
 
 
 def _decode_include(reader: Reader, left: Leftovers) -> bool | None:
@@ -197,7 +191,7 @@ def encode_request(request: ChatRequest, target: Target, losses: Losses) -> Json
     extras = _without_include(request.extras)
     if include := _include(request, can_think=can_think):
         body["include"] = include
-    restore(body, extras, losses)
+    restore(body, extras, NAME, losses)
     return body
 
 

@@ -17,9 +17,11 @@ from msgspec import Raw, Struct
 from headgate.base.failure import Failure, bad_reply, broke_off
 from headgate.base.frames import Frame
 from headgate.dialects.dialect import UpstreamError
+from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.lenient_json import objects_of, parsed_object, text_of
 from headgate.dialects.openai_responses.content import citation_of
 from headgate.dialects.openai_responses.errors import decode_error, failure_of
+from headgate.dialects.openai_responses.models import NAME
 from headgate.dialects.openai_responses.provenance import (
     PARAGRAPH,
     Seal,
@@ -39,7 +41,6 @@ from headgate.dialects.openai_responses.reply import (
 )
 from headgate.dialects.openai_responses.stream_parts import Item, Key, Parts
 from headgate.dialects.openai_responses.usage import usage_in
-from headgate.dialects.openai_responses.wire import Leftovers
 from headgate.ir.events import (
     Ended,
     Event,
@@ -366,7 +367,7 @@ class ResponsesStreamDecoder:
             response.setdefault("status", "incomplete")
         finish = finish_of({"status": "completed", **response}, has_calls=self._parts.has_call)
         tier = text_of(response.get("service_tier")) or None
-        events += [Finished(finish), Ended(usage, tier, self._left.extras())]
+        events += [Finished(finish), Ended(usage, tier, self._left.extras(NAME))]
 
     def _finish_unfinished(self, key: Key, item: Item, body: Json, events: list[Event]) -> None:
         """End an item whose own end got lost."""

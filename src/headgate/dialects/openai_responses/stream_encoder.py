@@ -18,6 +18,7 @@ from headgate.dialects.openai_responses.call_writer import CallWriter, ThinkingW
 from headgate.dialects.openai_responses.errors import error_event, failed_error
 from headgate.dialects.openai_responses.events import EventWriter
 from headgate.dialects.openai_responses.message_writer import MessageWriter
+from headgate.dialects.openai_responses.models import NAME
 from headgate.dialects.openai_responses.output_items import (
     call_proof_item,
     image_item,
@@ -31,7 +32,6 @@ from headgate.dialects.openai_responses.reply import incomplete_reason
 from headgate.dialects.openai_responses.response_object import ResponseObject
 from headgate.dialects.openai_responses.tools import offered_by
 from headgate.dialects.openai_responses.usage import UNSAID_COUNTS
-from headgate.dialects.openai_responses.wire import NAME
 from headgate.ir.collect import replay
 from headgate.ir.events import (
     Ended,

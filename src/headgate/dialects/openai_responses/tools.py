@@ -16,8 +16,10 @@ from typing import Any, Literal
 import msgspec
 
 from headgate.dialects.dialect import Fields
+from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.lenient_json import objects_of
-from headgate.dialects.openai_responses.wire import NAME, Leftovers, Reader, invalid
+from headgate.dialects.openai_responses.models import NAME
+from headgate.dialects.strict_json import Reader, invalid
 from headgate.ir.loss import Losses
 from headgate.ir.request import CustomTool, Json, NativeTool, Tool, ToolChoice
 

@@ -1,11 +1,20 @@
-"""Reading fields: types, places, leftovers."""
-
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 import pytest
 
 from headgate.base.failure import FailureKind, RelayError
-from headgate.dialects.anthropic.wire import Leftovers, Reader, by_place, joined, parsed
+from headgate.dialects.strict_json import Reader, invalid, joined, misshapen, parsed, shaped
+
+
+class Inner(msgspec.Struct):
+    role: str
+
+
+class Outer(msgspec.Struct):
+    messages: list[Inner]
 
 
 def test_a_wrong_type_names_its_place() -> None:
@@ -18,11 +27,11 @@ def test_a_wrong_type_names_its_place() -> None:
     assert failure.param == "messages[2].role"
 
 
-def test_a_missing_field_names_the_object_that_lacks_it() -> None:
+def test_a_missing_field_is_told_with_the_object_that_lacks_it() -> None:
     with pytest.raises(RelayError) as caught:
         Reader({}).required_text("model")
     assert caught.value.failure.message == "Object missing required field `model` - at `$`"
-    assert caught.value.failure.param is None
+    assert caught.value.failure.param == "model"
 
 
 def test_an_object_that_is_none_is_refused() -> None:
@@ -56,22 +65,14 @@ def test_a_wrong_entry_of_a_list_is_named_by_its_index() -> None:
         Reader({"stop_sequences": ["a", None]}).texts("stop_sequences")
 
 
-def test_what_nobody_read_is_kept_by_path() -> None:
-    left = Leftovers("messages[3]")
-    left.add("messages[3].content[1]", {"caller": {"type": "direct"}})
-    left.add("messages[3]", {"id": "x"})
-    assert left.extras() == {"anthropic": {"content[1].caller": {"type": "direct"}, "id": "x"}}
-    assert by_place(left.found) == {"content[1]": {"caller": {"type": "direct"}}, "": {"id": "x"}}
-
-
-def test_the_root_of_leftovers_may_have_another_name() -> None:
-    left = Leftovers("system", "content")
-    left.add("system[1]", {"x": 1})
-    assert left.found == {"content[1].x": 1}
-
-
-def test_nothing_left_makes_no_extras() -> None:
-    assert Leftovers().extras() == {}
+def test_an_object_inside_is_read_on_at_its_place() -> None:
+    inner = Reader({"a": {"b": {}, "c": 1}}, "tools[0]").reader("a")
+    assert inner is not None
+    assert (inner.place, inner.mapping("b"), inner.rest) == ("tools[0].a", {}, {"c": 1})
+    assert inner.reader("d") is None
+    assert inner.refuse("c", "str | array").failure.message == (
+        "Expected `str | array`, got `int` - at `$.tools[0].a.c`"
+    )
 
 
 def test_paths_join_with_dots() -> None:
@@ -84,3 +85,37 @@ def test_broken_json_is_the_callers_mistake(body: bytes) -> None:
     with pytest.raises(RelayError) as caught:
         parsed(body)
     assert caught.value.failure.kind is FailureKind.INVALID_JSON
+
+
+def test_broken_json_has_no_shape_either() -> None:
+    with pytest.raises(RelayError) as caught:
+        shaped(b'{"messages": [', Outer)
+    assert caught.value.failure.kind is FailureKind.INVALID_JSON
+
+
+@pytest.mark.parametrize(
+    ("wire", "place"),
+    [
+        ({"messages": [{"role": 7}]}, "messages[0].role"),
+        ({"messages": [{"role": "a"}, {}]}, "messages[1].role"),
+        ({"messages": 7}, "messages"),
+        ({}, "messages"),
+    ],
+)
+def test_a_wrong_shape_is_told_with_its_place(wire: Any, place: str) -> None:
+    with pytest.raises(msgspec.ValidationError) as raised:
+        msgspec.convert(wire, Outer)
+    with pytest.raises(RelayError) as refused:
+        shaped(msgspec.json.encode(wire), Outer)
+    for failure in (misshapen(raised.value).failure, refused.value.failure):
+        assert failure.kind is FailureKind.INVALID_REQUEST
+        assert failure.param == place
+
+
+@pytest.mark.parametrize(
+    ("place", "message", "param"),
+    [("a[0].b", "no - at `$.a[0].b`", "a[0].b"), ("", "no - at `$`", None)],
+)
+def test_a_refusal_names_its_place(place: str, message: str, param: str | None) -> None:
+    failure = invalid("no", place).failure
+    assert (failure.message, failure.param) == (message, param)
