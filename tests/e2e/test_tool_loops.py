@@ -189,6 +189,25 @@ async def test_twenty_turns_from_every_door_to_every_wire(
     assert_failed_over(bench)
 
 
+EVERY_CHANGE = [(one, other) for one in UPSTREAMS for other in UPSTREAMS if one != other]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("forgetful", [False, True])
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(("first", "second"), EVERY_CHANGE)
+@pytest.mark.parametrize("door", AGENTS)
+async def test_every_change_of_the_wire(
+    bench: Bench, door: str, first: str, second: str, stream: bool, forgetful: bool
+) -> None:
+    loop = f"{'parallel-' if stream else ''}signed-loop-{CALLS}"
+    yaml = config(channel(first, f"flaky-{loop}"), channel(second, loop))
+    # What passes through cannot be mended, so there a client must not forget.
+    errand = Errand(model=MODEL, stream=stream, forgetful=forgetful and door not in (first, second))
+    await run(bench, door, yaml, errand, CALLS)
+    assert_failed_over(bench)
+
+
 @pytest.mark.parametrize("wire", UPSTREAMS)
 async def test_conversation_that_is_stored(bench: Bench, wire: str) -> None:
     # A response that its vendor has stored can only be continued there.
