@@ -5,6 +5,7 @@ The same readers serve for recorded answers and for what headgate gave its calle
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from itertools import zip_longest
 from typing import Any
@@ -60,6 +61,8 @@ FINISHES: dict[Any, str] = {
     "load": "stop",
 }
 
+_TAGGED = re.compile(r"\A\s*<think>.*?(</think>\s*|\Z)", re.DOTALL)
+
 
 class Meaning(msgspec.Struct, kw_only=True):
     """The things that must survive a translation."""
@@ -71,7 +74,8 @@ class Meaning(msgspec.Struct, kw_only=True):
     completion: int = 0
 
     def ended(self, reason: object) -> Meaning:
-        """Take the vendor's word for the end."""
+        """Take the vendor's word for the end; thinking between tags is none of the text."""
+        self.text = _TAGGED.sub("", self.text)
         known = isinstance(reason, str | int)
         self.finish = FINISHES.get(reason, "stop") if known else "stop"
         if self.calls and self.finish == "stop":

@@ -37,7 +37,9 @@ def test_thoughts_of_others_are_dropped_and_named(raw: bool) -> None:
         {"messages": [body["messages"][0], said]},
         ["messages[1].reasoning_content", "messages[1].reasoning_details"],
     )
-    empty = {"messages": [said | {"reasoning_content": None, "reasoning_details": []}]}
+    empty: dict[str, Any] = {
+        "messages": [said | {"reasoning_content": None, "reasoning_details": []}]
+    }
     assert sent(empty, raw=raw) == ({"messages": [said]}, [])
 
 
@@ -92,7 +94,7 @@ def test_41_characters_are_too_many_and_white_space_does_not_hide_them() -> None
 
 @given(st.lists(st.text(max_size=60), max_size=4))
 def test_the_look_at_the_bytes_misses_no_long_id(ids: list[str]) -> None:
-    turns = [{"tool_calls": [{"id": name}]} for name in ids]
+    turns: list[Any] = [{"tool_calls": [{"id": name}]} for name in ids]
     turns += [{"tool_call_id": name} for name in ids]
     body, _ = sent({"messages": turns})
     found = [turn["tool_call_id"] for turn in body["messages"][len(ids) :]]

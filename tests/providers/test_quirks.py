@@ -153,7 +153,7 @@ def test_what_a_model_does_not_get_is_named(
 
 
 def test_penalties_and_thinking_are_named_too() -> None:
-    body = {"presence_penalty": 1, "frequency_penalty": 0}
+    body: dict[str, Any] = {"presence_penalty": 1, "frequency_penalty": 0}
     assert named("grok-4", "grok-4", "xai", body) == {"presence_penalty": "dropped"}
     body = {"temperature": 0, "top_p": 0.5, "thinking": {"type": "disabled"}}
     assert named("c", "c-think", "databricks", body) == {

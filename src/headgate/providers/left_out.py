@@ -120,6 +120,8 @@ def _is_image(part: object) -> bool:
     if isinstance(part.get("image"), dict):  # Converse
         return True
     names = ("inlineData", "inline_data", "fileData", "file_data")
-    media = next((part[name] for name in names if isinstance(part.get(name), dict)), {})
+    media: dict[str, Any] = next(
+        (part[name] for name in names if isinstance(part.get(name), dict)), {}
+    )
     form = media.get("mimeType") or media.get("mime_type")
     return isinstance(form, str) and form.startswith("image/")

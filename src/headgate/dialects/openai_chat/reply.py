@@ -33,6 +33,8 @@ from headgate.dialects.openai_chat.provenance import (
     signed_call_id,
     thinking_of,
 )
+from headgate.dialects.openai_chat.sources import sources_of, without_sources
+from headgate.dialects.openai_chat.think_tags import split
 from headgate.dialects.openai_chat.usage import encode_usage, usage_in
 from headgate.ir.loss import Losses, change_citations, drop_block, drop_extras
 from headgate.ir.reply import Choice, Reply
@@ -70,11 +72,14 @@ def decode_reply(body: bytes) -> Reply:
     if not isinstance(choices, list) or not choices:
         error = decode_error(wire)
         raise RelayError(failure_of(error) if error else bad_reply("the reply has no choices"))
+    found = [_choice(choice) for choice in choices if isinstance(choice, dict)]
     left = leftovers_of(wire)
+    if found and (cited := _cited(found[0], left)) is not None:
+        found[0], left = cited, without_sources(left)
     return Reply(
         reply_id=text_of(wire.get("id")),
         model=text_of(wire.get("model")),
-        choices=tuple(_choice(choice) for choice in choices if isinstance(choice, dict)),
+        choices=tuple(found),
         usage=usage_in(body),
         created=int(created) if isinstance(created := wire.get("created"), int | float) else 0,
         service_tier=text_of(wire.get("service_tier")) or None,
@@ -98,6 +103,14 @@ def _choice(wire: Json) -> Choice:
     )
 
 
+def _cited(choice: Choice, left: Json) -> Choice | None:
+    """Give the sources that stand beside the choices to the last text; None without either."""
+    known = {c.url for part in choice.parts if isinstance(part, Text) for c in part.citations}
+    sources = sources_of(left, known)
+    parts = _with_citations(list(choice.parts), sources)
+    return msgspec.structs.replace(choice, parts=tuple(parts)) if parts != [*choice.parts] else None
+
+
 def _message_parts(message: Json) -> list[Part]:
     """Read a message; empty values (Snowflake writes all of them) give nothing."""
     thinking = next(
@@ -110,6 +123,8 @@ def _message_parts(message: Json) -> list[Part]:
     )
     parts: list[Part] = list(thinking_of(thinking, objects_of(message.get("reasoning_details"))))
     content = content_parts(message.get("content"))
+    if not parts and isinstance(message.get("content"), str):
+        content = [part for text in content for part in _untagged(text)]
     citations = tuple(citation_of(note) for note in objects_of(message.get("annotations")))
     parts += _with_citations(content, citations)
     if refusal := text_of(message.get("refusal")):
@@ -123,6 +138,16 @@ def _message_parts(message: Json) -> list[Part]:
     if isinstance(legacy, dict) and legacy.get("name"):
         parts.append(_function_call(legacy, ""))
     return parts
+
+
+def _untagged(part: Part) -> list[Part]:
+    """Cut the thinking from the beginning of a text."""
+    if not isinstance(part, Text):
+        return [part]
+    return [
+        Thinking(text=piece.text) if piece.is_thought else Text(text=piece.text)
+        for piece in split(part.text)
+    ]
 
 
 def content_parts(content: object) -> list[Part]:
@@ -162,7 +187,7 @@ def _with_citations(parts: list[Part], citations: tuple[Citation, ...]) -> list[
     for index in range(len(parts) - 1, -1, -1):
         part = parts[index]
         if isinstance(part, Text) and citations:
-            parts[index] = Text(text=part.text, citations=citations)
+            parts[index] = Text(text=part.text, citations=part.citations + citations)
             break
     return parts
 
