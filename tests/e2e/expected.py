@@ -49,8 +49,10 @@ FINISHES: dict[Any, str] = {
     1: "stop",
     2: "length",
     **dict.fromkeys(
-        ("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY")
-        + ("LANGUAGE", "MODEL_ARMOR"),
+        (
+            *("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"),
+            *("IMAGE_SAFETY", "LANGUAGE", "MODEL_ARMOR"),
+        ),
         "content_filter",
     ),
     # Cohere.
@@ -139,7 +141,7 @@ def openai(response: Json) -> Meaning:
                 continue
             # Some send both: the delta counts in a stream, the message in a whole answer.
             names = ("delta", "message") if "sse" in response else ("message", "delta")
-            said = next((choice[name] for name in names if choice.get(name)), {})
+            said: Json = next((choice[name] for name in names if choice.get(name)), {})
             content = said.get("content")
             if isinstance(content, dict):  # an answer by schema, not as text (Cloudflare)
                 content = msgspec.json.encode(content).decode()
@@ -432,7 +434,7 @@ READERS: Mapping[str, Callable[[Json], Meaning]] = {
 
 
 def _cut_text(got: Any, wanted: Any) -> Any:
-    """Arguments that are no JSON (cut short, or of a free-text tool) become an object's one text."""
+    """Take arguments that are no JSON (cut short, or a free text) out of the object around them."""
     if isinstance(wanted, str) and isinstance(got, dict) and list(got.values()) == [wanted]:
         return wanted
     return got

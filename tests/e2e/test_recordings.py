@@ -264,11 +264,11 @@ def report(found: list[Row], misses: list[Miss]) -> None:
     by_provider: dict[str, list[bool]] = defaultdict(list)
     by_feature: dict[str, list[bool]] = defaultdict(list)
     for door, wire, row in pairs(found):
-        good = (door, row["id"]) not in missed
-        by_pair[door, wire].append(good)
-        by_provider[row["provider"]].append(good)
+        arrived = (door, row["id"]) not in missed
+        by_pair[door, wire].append(arrived)
+        by_provider[row["provider"]].append(arrived)
         for feature in row.get("features") or ():
-            by_feature[feature].append(good)
+            by_feature[feature].append(arrived)
     print()
     for (door, wire), good in sorted(by_pair.items()):
         how = "identical" if door == wire else "equal in meaning"
