@@ -105,7 +105,7 @@ def test_nothing_is_blocked_unless_the_caller_says_so() -> None:
         ({"logit_bias": {"1": 1.0}}, "logit_bias"),
         ({"verbosity": "low"}, "verbosity"),
         ({"user": "u"}, "user"),
-        ({"metadata": {}}, "metadata"),
+        ({"metadata": {"a": "b"}}, "metadata"),
         ({"service_tier": "flex"}, "service_tier"),
         ({"prompt_cache_key": "k"}, "prompt_cache_key"),
         ({"cache": CacheMark()}, "cache_control"),

@@ -6,13 +6,13 @@ import pytest
 
 from headgate.base.failure import RelayError
 from headgate.dialects.leftovers import Leftovers
+from headgate.dialects.media import source_of_url
 from headgate.dialects.openai_responses.content import (
     citation_of,
     is_plain,
     own_annotations,
     read_content,
     read_part,
-    source_of_url,
     write_part,
 )
 from headgate.dialects.strict_json import Reader

@@ -14,6 +14,7 @@ from typing import Any, TypeGuard
 from headgate.dialects.anthropic.models import NAME
 from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.lenient_json import compact
+from headgate.dialects.media import plain_text
 from headgate.dialects.strict_json import Reader
 from headgate.ir.request import (
     CacheMark,
@@ -248,13 +249,8 @@ def encode_document_source(source: Source) -> Json | None:
     """Write where a document comes from; plain texts go as text. None if it cannot be read."""
     if not isinstance(source, Inline) or source.media_type == "application/pdf":
         return encode_source(source)
-    if not source.media_type.startswith("text/"):
-        return None
-    try:
-        text = base64.b64decode(source.data, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-    return {"type": "text", "media_type": "text/plain", "data": text}
+    text = plain_text(source)
+    return None if text is None else {"type": "text", "media_type": "text/plain", "data": text}
 
 
 def put_back(block: Json, place: str, leftovers: Mapping[str, Json]) -> None:

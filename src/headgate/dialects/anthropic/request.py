@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
+from headgate.dialects.answer_forms import described_schema, in_words
 from headgate.dialects.anthropic.blocks import decode_block, decode_cache, encode_cache
 from headgate.dialects.anthropic.messages import arrange, shortened
 from headgate.dialects.anthropic.models import NAME, ModelRules, rules_of
 from headgate.dialects.anthropic.sampling import encode_sampling
-from headgate.dialects.anthropic.schema import strict_schema
 from headgate.dialects.anthropic.thinking import (
     Limits,
     Thoughts,
@@ -32,8 +32,9 @@ from headgate.dialects.anthropic.tools import (
 )
 from headgate.dialects.dialect import Fields, Target
 from headgate.dialects.leftovers import Leftovers, by_place
-from headgate.dialects.lenient_json import compact
 from headgate.dialects.strict_json import Reader, invalid, joined, parsed
+from headgate.dialects.strict_schema import strict_schema
+from headgate.ir.efforts import EFFORTS
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     ChatRequest,
@@ -47,6 +48,7 @@ from headgate.ir.request import (
     Text,
     Turn,
 )
+from headgate.ir.unsaid import drop_unsaid
 
 SAMPLING_VERSION = "2023-06-01"  # the last API version that takes sampling parameters
 CURRENT_VERSION = "2026-10-21"
@@ -55,13 +57,17 @@ _SAMPLING = ("temperature", "top_p", "top_k")
 # Anthropic alone (`ecosystem.md` 4.1).
 _BILLING_MARK = "x-anthropic-billing-header:"
 _ROLES: tuple[Role, ...] = ("user", "assistant", "system")
-_EFFORTS: tuple[Effort, ...] = ("minimal", "low", "medium", "high", "xhigh", "max")
 _TIERS_READ = {"standard_only": "default"}
 _TIERS_WRITTEN = {"auto": "auto", "default": "standard_only", "standard_only": "standard_only"}
 _MAIL_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _LONGEST_USER = 256
-_JSON_ONLY = "Answer with one JSON object and nothing else: no words around it, no code fence."
-_SCHEMA_ONLY = "Answer with JSON that matches this JSON Schema, and with nothing else:\n"
+# What there is no word for at all.
+_UNSAID = (
+    *("n", "seed", "min_p", "presence_penalty"),
+    *("frequency_penalty", "logit_bias", "logprobs", "top_logprobs"),
+    *("verbosity", "modalities", "audio", "metadata"),
+    *("prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store"),
+)
 
 
 # ---------------------------------------------------------------- the caller's side
@@ -159,7 +165,7 @@ def _decode_output(
             response_format = ResponseFormat(kind="json_schema", schema=form.mapping("schema"))
             form.rest.pop("type")
             left.add(form.place, form.rest)
-        effort = next((known for known in _EFFORTS if known == config.rest.get("effort")), None)
+        effort = next((known for known in EFFORTS if known == config.rest.get("effort")), None)
     reasoning = _decode_thinking(reader, left, effort)
     if config is not None:
         if effort is not None and reasoning is not None and reasoning.effort == effort:
@@ -274,19 +280,10 @@ def _encode_format(
     """Write the answer's form: as `output_config.format`, or as words for the system prompt."""
     if asked is None or asked.kind == "text":
         return None, []
-    if asked.kind == "json" or asked.schema is None:
+    schema = described_schema(asked, losses)
+    if schema is None or not rules.structured:
         losses.changed("response_format", "asked for in the system prompt")
-        return None, [{"type": "text", "text": _JSON_ONLY}]
-    schema = asked.schema
-    if asked.name:
-        losses.dropped("response_format.json_schema.name")
-    if asked.description and "description" not in schema:
-        schema = {**schema, "description": asked.description}
-    elif asked.description:
-        losses.dropped("response_format.json_schema.description", "the schema has its own")
-    if not rules.structured:
-        losses.changed("response_format", "asked for in the system prompt")
-        return None, [{"type": "text", "text": _SCHEMA_ONLY + compact(schema)}]
+        return None, [{"type": "text", "text": in_words(schema)}]
     schema, cleaned = strict_schema(schema)
     if cleaned:
         losses.changed("response_format.json_schema.schema", "objects closed, limits became words")
@@ -345,28 +342,8 @@ def _restore(body: Json, leftovers: Mapping[str, Json], losses: Losses) -> None:
 
 
 def _name_losses(request: ChatRequest, losses: Losses) -> None:
-    """Name what there is no word for at all; a value that changes nothing is no loss."""
-    unsaid = {
-        "n": request.n not in (None, 1),
-        "seed": request.seed is not None,
-        "min_p": bool(request.min_p),
-        "presence_penalty": bool(request.presence_penalty),
-        "frequency_penalty": bool(request.frequency_penalty),
-        "logit_bias": bool(request.logit_bias),
-        "logprobs": bool(request.logprobs),
-        "top_logprobs": bool(request.top_logprobs),
-        "verbosity": request.verbosity is not None,
-        "modalities": bool(set(request.modalities) - {"text"}),
-        "audio": request.audio is not None,
-        "metadata": bool(request.metadata),
-        "prompt_cache_key": request.prompt_cache_key is not None,
-        "prompt_cache_retention": request.prompt_cache_retention is not None,
-        "safety_identifier": request.safety_identifier is not None,
-        "store": bool(request.store),
-    }
-    for name, lost in unsaid.items():
-        if lost:
-            losses.dropped(name)
+    """Name what there is no word for, of options and of other dialects' fields."""
+    drop_unsaid(request, _UNSAID, losses)
     for dialect, fields in request.extras.items():
         if dialect != NAME:
             for key in fields:

@@ -15,22 +15,14 @@ import re
 import msgspec
 
 from headgate.dialects.anthropic.models import ModelRules
+from headgate.ir.efforts import BUDGETS, effort_of, nearest_effort
 from headgate.ir.loss import Losses
-from headgate.ir.request import Effort, Json, Reasoning
+from headgate.ir.request import Json, Reasoning
 
 SMALLEST_BUDGET = 1024
 _SUFFIX_BUDGET = 4096
 _NAMED_BUDGET = re.compile(r"think(?:ing)?-(\d{1,9})$")
 _LAST_NUMBER = re.compile(r"-(\d{1,9})$")
-_ORDER: tuple[Effort, ...] = ("minimal", "low", "medium", "high", "xhigh", "max")
-_BUDGETS: dict[Effort, int] = {
-    "minimal": 1024,
-    "low": 2048,
-    "medium": 8192,
-    "high": 16384,
-    "xhigh": 24576,
-    "max": 32000,
-}
 
 
 class Thoughts(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +106,7 @@ def _with_budget(
 ) -> Thoughts:
     wanted = reasoning.budget_tokens
     if wanted is None:
-        wanted = _BUDGETS[reasoning.effort or "medium"]
+        wanted = BUDGETS[reasoning.effort or "medium"]
     budget, max_tokens = _fitted(max(wanted, SMALLEST_BUDGET), limits.max_tokens, rules, losses)
     known = reasoning.budget_tokens is not None and reasoning.effort in rules.efforts
     if reasoning.budget_tokens is not None and reasoning.effort is not None and not known:
@@ -151,13 +143,13 @@ def _fitted(
 def _adaptive(reasoning: Reasoning, rules: ModelRules, max_tokens: int, losses: Losses) -> Thoughts:
     wanted, visible = reasoning.effort, reasoning.visible
     if wanted is None and reasoning.budget_tokens is not None:
-        wanted = _effort_of(reasoning.budget_tokens)
+        wanted = effort_of(reasoning.budget_tokens)
         losses.changed("thinking.budget_tokens", f"sent as effort {wanted}")
         # A budget has always shown the thoughts; these models keep them back unless asked.
         visible = True if visible is None else visible
     elif reasoning.budget_tokens is not None:
         losses.dropped("thinking.budget_tokens", "this model takes the effort")
-    effort = None if wanted is None else _nearest(wanted, rules.efforts)
+    effort = None if wanted is None else nearest_effort(wanted, rules.efforts)
     if effort != wanted:
         losses.changed("reasoning_effort", f"sent as {effort}")
     return Thoughts(
@@ -169,15 +161,3 @@ def _shown(thinking: Json, visible: bool | None) -> Json:
     if visible is None:
         return thinking
     return {**thinking, "display": "summarized" if visible else "omitted"}
-
-
-def _effort_of(budget: int) -> Effort:
-    """Find the greatest effort whose budget is not above this one; at least low."""
-    return max((e for e in _ORDER[1:] if _BUDGETS[e] <= budget), key=_ORDER.index, default="low")
-
-
-def _nearest(wanted: Effort, known: tuple[Effort, ...]) -> Effort | None:
-    """Find the greatest known effort that is not above the wanted one, else the least."""
-    rank = _ORDER.index(wanted)
-    below = [effort for effort in known if _ORDER.index(effort) <= rank]
-    return below[-1] if below else next(iter(known), None)

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from headgate.dialects.anthropic.blocks import decode_cache, encode_cache, put_back
 from headgate.dialects.anthropic.messages import acceptable_name
 from headgate.dialects.anthropic.models import NAME, ModelRules
-from headgate.dialects.anthropic.schema import object_schema, strict_schema
 from headgate.dialects.anthropic.thinking import Thoughts
 from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.lenient_json import compact
 from headgate.dialects.strict_json import Reader, invalid
+from headgate.dialects.strict_schema import object_schema, strict_schema
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, CustomTool, Json, NativeTool, Tool, ToolChoice
 

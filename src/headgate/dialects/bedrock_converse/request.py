@@ -13,10 +13,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from headgate.dialects.answer_forms import described_schema, in_words
 from headgate.dialects.bedrock_converse.blocks import BlockWriter
 from headgate.dialects.bedrock_converse.messages import arrange, mark_end
 from headgate.dialects.bedrock_converse.models import ModelRules, rules_of
-from headgate.dialects.bedrock_converse.schema import strict_schema
 from headgate.dialects.bedrock_converse.thinking import (
     Limits,
     Thoughts,
@@ -26,9 +26,11 @@ from headgate.dialects.bedrock_converse.thinking import (
 from headgate.dialects.bedrock_converse.tools import encode_tool_config, is_forced, unforced
 from headgate.dialects.dialect import Target
 from headgate.dialects.lenient_json import compact
+from headgate.dialects.strict_schema import strict_schema
 from headgate.ir.custom_tools import as_functions
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, Json, ResponseFormat
+from headgate.ir.unsaid import drop_unsaid
 
 # Fields of the API itself that a caller's request may carry as they are.
 _OWN_FIELDS = frozenset(
@@ -42,8 +44,13 @@ _METADATA_KEY = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,\-.]{1,256}")
 _METADATA_VALUE = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,\-.]{0,256}")
 _MOST_METADATA = 16
 _THINKING_TOP_P = 0.95  # the least top_p that goes with Claude's thinking
-_JSON_ONLY = "Answer with one JSON object and nothing else: no words around it, no code fence."
-_SCHEMA_ONLY = "Answer with JSON that matches this JSON Schema, and with nothing else:\n"
+# What there is no word for at all.
+_UNSAID = (
+    *("n", "seed", "min_p", "presence_penalty"),
+    *("frequency_penalty", "logit_bias", "logprobs", "top_logprobs"),
+    *("verbosity", "modalities", "audio", "user"),
+    *("prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store"),
+)
 
 
 def encode_request(request: ChatRequest, target: Target, losses: Losses) -> Json:
@@ -90,7 +97,7 @@ def encode_request(request: ChatRequest, target: Target, losses: Losses) -> Json
     body: Json = {"messages": arranged.messages}
     body |= {name: value for name, value in parts.items() if value}
     _add_own_fields(body, request, losses)
-    _name_losses(request, losses)
+    drop_unsaid(request, _UNSAID, losses)
     return body
 
 
@@ -204,15 +211,9 @@ def _encode_output(
     output: Json = {} if thoughts.effort is None else {"effort": thoughts.effort}
     if asked is None or asked.kind == "text":
         return output, []
-    if asked.kind == "json" or asked.schema is None:
+    if not asked.schema or not rules.structured:
         losses.changed("response_format", "asked for in the system prompt")
-        return output, [{"text": _JSON_ONLY}]
-    if not rules.structured:
-        losses.changed("response_format", "asked for in the system prompt")
-        schema = asked.schema
-        if asked.description and "description" not in schema:
-            schema = {**schema, "description": asked.description}
-        return output, [{"text": _SCHEMA_ONLY + compact(schema)}]
+        return output, [{"text": in_words(described_schema(asked, losses))}]
     schema, cleaned = strict_schema(asked.schema)
     if cleaned:
         losses.changed("response_format.json_schema.schema", "objects closed, limits became words")
@@ -257,28 +258,3 @@ def _add_own_fields(body: Json, request: ChatRequest, losses: Losses) -> None:
                 losses.dropped(name)
             else:
                 body[name] = value
-
-
-def _name_losses(request: ChatRequest, losses: Losses) -> None:
-    """Name what there is no word for at all; a value that changes nothing is no loss."""
-    unsaid = {
-        "n": request.n not in (None, 1),
-        "seed": request.seed is not None,
-        "min_p": bool(request.min_p),
-        "presence_penalty": bool(request.presence_penalty),
-        "frequency_penalty": bool(request.frequency_penalty),
-        "logit_bias": bool(request.logit_bias),
-        "logprobs": bool(request.logprobs),
-        "top_logprobs": bool(request.top_logprobs),
-        "verbosity": request.verbosity is not None,
-        "modalities": bool(set(request.modalities) - {"text"}),
-        "audio": request.audio is not None,
-        "user": bool(request.user),
-        "prompt_cache_key": request.prompt_cache_key is not None,
-        "prompt_cache_retention": request.prompt_cache_retention is not None,
-        "safety_identifier": request.safety_identifier is not None,
-        "store": bool(request.store),
-    }
-    for name, lost in unsaid.items():
-        if lost:
-            losses.dropped(name)

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 
 from headgate.dialects.bedrock_converse.blocks import LONGEST_NAME, BlockWriter, acceptable_name
 from headgate.dialects.bedrock_converse.models import ModelRules
-from headgate.dialects.bedrock_converse.schema import EMPTY, object_schema, strict_schema
 from headgate.dialects.bedrock_converse.wire import NAME
 from headgate.dialects.strict_json import invalid
+from headgate.dialects.strict_schema import EMPTY, object_schema, strict_schema
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, CustomTool, Json, NativeTool, Tool, ToolChoice
 

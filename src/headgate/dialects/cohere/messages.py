@@ -10,8 +10,6 @@ Source: docs.cohere.com/reference/chat, /docs/tool-use-overview, /docs/reasoning
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 
 import msgspec
@@ -19,6 +17,7 @@ import msgspec
 from headgate.dialects.cohere.citations import encode_citations
 from headgate.dialects.cohere.models import NAME
 from headgate.dialects.lenient_json import arguments_object, compact
+from headgate.dialects.media import plain_text
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     Audio,
@@ -153,7 +152,7 @@ class _Writer:
         return [{"type": "image_url", "image_url": image}]
 
     def _file(self, part: File, place: str) -> list[Json]:
-        text = _plain_text(part)
+        text = plain_text(part.source)
         if text is None:
             self._losses.dropped(place, "only plain text files are read")
             return []
@@ -229,7 +228,7 @@ class _Writer:
                 case Text(text=text) if part.is_error and text:
                     self._losses.changed(f"{place}.is_error", "a document with `error`")
                     blocks.append(_document_block({"error": text}))
-                case File() if (plain := _plain_text(inner)) is not None:
+                case File() if (plain := plain_text(inner.source)) is not None:
                     blocks.append(_document_block(_document_data(inner, plain)))
                 case Text() | Opaque():
                     blocks += self._block(inner, here)
@@ -242,7 +241,7 @@ class _Writer:
         moved: list[tuple[str, Part]] = []
         for index, inner in enumerate(part.content):
             is_media = isinstance(inner, Image | Audio) or (
-                isinstance(inner, File) and _plain_text(inner) is None
+                isinstance(inner, File) and plain_text(inner.source) is None
             )
             if is_media:
                 self._losses.changed(place, "media of a tool's answer go into a user's message")
@@ -270,14 +269,3 @@ def _document_block(data: Json) -> Json:
 
 def _document_data(part: File, text: str) -> Json:
     return {"title": part.name, "text": text} if part.name else {"text": text}
-
-
-def _plain_text(part: File) -> str | None:
-    """Read a plain text file. None for any other."""
-    source = part.source
-    if not isinstance(source, Inline) or not source.media_type.startswith("text/"):
-        return None
-    try:
-        return base64.b64decode(source.data, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return None

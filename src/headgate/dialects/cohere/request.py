@@ -6,14 +6,16 @@ Source: docs.cohere.com/reference/chat, /docs/structured-outputs, /docs/reasonin
 
 from __future__ import annotations
 
+from headgate.dialects.answer_forms import described_schema, in_words
 from headgate.dialects.cohere.messages import Rules, arrange
 from headgate.dialects.cohere.models import NAME, thinks
 from headgate.dialects.cohere.tools import encode_tools
 from headgate.dialects.dialect import Target
-from headgate.dialects.lenient_json import compact
 from headgate.ir.custom_tools import as_functions
+from headgate.ir.efforts import BUDGETS
 from headgate.ir.loss import Losses
-from headgate.ir.request import ChatRequest, Effort, Json, Reasoning, ResponseFormat
+from headgate.ir.request import ChatRequest, Json, Reasoning, ResponseFormat
+from headgate.ir.unsaid import drop_unsaid
 
 # Fields of Cohere's own, which callers of any dialect may write beside theirs.
 _OWN_FIELDS = frozenset(
@@ -22,16 +24,13 @@ _OWN_FIELDS = frozenset(
 _MOST_STOPS = 5
 _LEAST_P, _MOST_P = 0.01, 0.99
 _MOST_K = 500
-_BUDGETS: dict[Effort, int] = {
-    "minimal": 1024,
-    "low": 2048,
-    "medium": 8192,
-    "high": 16384,
-    "xhigh": 24576,
-    "max": 32000,
-}
-_JSON_ONLY = "Answer with one JSON object and nothing else: no words around it, no code fence."
-_SCHEMA_ONLY = "Answer with JSON that matches this JSON Schema, and with nothing else:\n"
+# What there is no word for at all.
+_UNSAID = (
+    *("n", "min_p", "logit_bias", "top_logprobs"),
+    *("verbosity", "modalities", "audio", "user"),
+    *("metadata", "service_tier", "prompt_cache_key", "prompt_cache_retention"),
+    *("safety_identifier", "store", "cache_control"),
+)
 
 
 def encode_request(request: ChatRequest, target: Target, losses: Losses) -> Json:
@@ -56,7 +55,7 @@ def encode_request(request: ChatRequest, target: Target, losses: Losses) -> Json
     if arranged.documents:
         given = body.get("documents")
         body["documents"] = [*(given if isinstance(given, list) else []), *arranged.documents]
-    _name_losses(request, losses)
+    drop_unsaid(request, _UNSAID, losses)
     return body
 
 
@@ -95,17 +94,10 @@ def _form(asked: ResponseFormat | None, has_tools: bool, losses: Losses) -> tupl
     """Write the answer's form: as `response_format`, or beside tools as words for the system."""
     if asked is None or asked.kind == "text":
         return {}, []
-    schema = asked.schema if asked.kind == "json_schema" else None
-    if asked.name:
-        losses.dropped("response_format.json_schema.name")
-    if schema and asked.description and "description" not in schema:
-        schema = {**schema, "description": asked.description}
-    elif asked.description:
-        losses.dropped("response_format.json_schema.description", "the schema has its own")
+    schema = described_schema(asked, losses)
     if has_tools:
         losses.changed("response_format", "asked for in a system message: there are tools")
-        words = _SCHEMA_ONLY + compact(schema) if schema else _JSON_ONLY
-        return {}, [{"role": "system", "content": words}]
+        return {}, [{"role": "system", "content": in_words(schema)}]
     form: Json = {"type": "json_object"}
     if schema:
         form["json_schema"] = schema
@@ -137,7 +129,7 @@ def _budget(asked: Reasoning, max_tokens: int | None, losses: Losses) -> int | N
         if asked.effort is not None:
             losses.dropped("reasoning_effort", "the budget is said")
     elif asked.effort is not None:
-        budget, wish = _BUDGETS[asked.effort], "reasoning_effort"
+        budget, wish = BUDGETS[asked.effort], "reasoning_effort"
     else:
         return None
     if max_tokens is not None and budget >= max_tokens:
@@ -154,27 +146,3 @@ def _add_extras(body: Json, request: ChatRequest, losses: Losses) -> None:
                 body.setdefault(name, value)
             else:
                 losses.dropped(name, f"a field of {dialect}")
-
-
-def _name_losses(request: ChatRequest, losses: Losses) -> None:
-    """Name what there is no word for at all; a value that changes nothing is no loss."""
-    unsaid = {
-        "n": request.n not in (None, 1),
-        "min_p": bool(request.min_p),
-        "logit_bias": bool(request.logit_bias),
-        "top_logprobs": bool(request.top_logprobs),
-        "verbosity": request.verbosity is not None,
-        "modalities": bool(set(request.modalities) - {"text"}),
-        "audio": request.audio is not None,
-        "user": request.user is not None,
-        "metadata": bool(request.metadata),
-        "service_tier": request.service_tier not in (None, "auto", "default"),
-        "prompt_cache_key": request.prompt_cache_key is not None,
-        "prompt_cache_retention": request.prompt_cache_retention is not None,
-        "safety_identifier": request.safety_identifier is not None,
-        "store": bool(request.store),
-        "cache_control": request.cache is not None,
-    }
-    for name, lost in unsaid.items():
-        if lost:
-            losses.dropped(name)

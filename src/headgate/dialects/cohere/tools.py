@@ -6,11 +6,11 @@ Source: docs.cohere.com/docs/tool-use-overview, /docs/structured-outputs; `provi
 from __future__ import annotations
 
 from headgate.dialects.cohere.models import NAME
+from headgate.dialects.strict_schema import EMPTY
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, Json, NativeTool, Tool
 
 _CHOICES = {"required": "REQUIRED", "none": "NONE"}
-_NO_PARAMETERS: Json = {"type": "object", "properties": {}}
 
 
 def encode_tools(request: ChatRequest, losses: Losses) -> Json:
@@ -53,7 +53,7 @@ def _function(tool: Tool, place: str, losses: Losses) -> Json:
     function: Json = {"name": tool.name}
     if tool.description:
         function["description"] = tool.description
-    function["parameters"] = tool.schema or _NO_PARAMETERS
+    function["parameters"] = tool.schema or EMPTY
     return {"type": "function", "function": function}
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from headgate.dialects.answer_forms import described_schema
 from headgate.dialects.dialect import Target
 from headgate.dialects.gemini.models import OUTPUT_65535, family_of
 from headgate.dialects.gemini.schema import as_json_schema, from_subset, to_subset
@@ -197,15 +198,9 @@ def _answer_form(request: ChatRequest, target: Target, config: Json, losses: Los
         losses.dropped("response_format", f"{target.model} has {reason}")
         return
     config["responseMimeType"] = _JSON
-    if form.schema is None:
+    schema = described_schema(form, losses)
+    if schema is None:
         return
-    schema = form.schema
-    if form.name:
-        losses.dropped("response_format.json_schema.name")
-    if form.description and "description" not in schema:
-        schema = {**schema, "description": form.description}
-    elif form.description:
-        losses.dropped("response_format.json_schema.description", "the schema has its own")
     cleaned = to_subset(schema)
     if cleaned.lost and family.takes_json_schema:
         config["responseJsonSchema"] = as_json_schema(schema)

@@ -25,6 +25,7 @@ from headgate.dialects.gemini.wire import NAME, fields, merged, text
 from headgate.dialects.strict_json import parsed
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, Json
+from headgate.ir.unsaid import drop_unsaid
 
 _HARMS = (
     "HARM_CATEGORY_HARASSMENT",
@@ -35,6 +36,12 @@ _HARMS = (
 _CIVIC_HARM = "HARM_CATEGORY_CIVIC_INTEGRITY"
 # Where leftovers of a function's declaration wait in `extras`, by function name.
 _DECLARATIONS = "functionDeclarations"
+# What there is no word for at all.
+_UNSAID = (
+    *("min_p", "logit_bias", "verbosity", "user"),
+    *("metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier"),
+    *("store", "cache_control"),
+)
 
 
 def decode_request(body: bytes) -> ChatRequest:
@@ -111,22 +118,9 @@ def _with_extras(body: Json, extras: Json, losses: Losses) -> Json:
 
 def _name_losses(request: ChatRequest, losses: Losses) -> None:
     """Name every field that has no word at Gemini."""
-    unknown = {
-        "min_p": request.min_p,
-        "logit_bias": request.logit_bias,
-        "verbosity": request.verbosity,
-        "user": request.user,
-        "metadata": request.metadata,
-        "service_tier": request.service_tier,
-        "prompt_cache_key": request.prompt_cache_key,
-        "prompt_cache_retention": request.prompt_cache_retention,
-        "safety_identifier": request.safety_identifier,
-        "store": request.store or None,  # not to store is what it does anyway
-        "cache_control": request.cache,
-    }
-    for name, value in unknown.items():
-        if value is not None:
-            losses.dropped(name)
+    drop_unsaid(request, _UNSAID, losses)
+    if request.service_tier is not None:  # whichever: it has tiers of its own
+        losses.dropped("service_tier")
     if request.parallel_tool_calls is False:
         losses.dropped("parallel_tool_calls")
     for dialect, extras in request.extras.items():

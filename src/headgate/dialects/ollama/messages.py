@@ -8,11 +8,10 @@ Source: docs.ollama.com/api/chat, /capabilities/tool-calling; `providers.md` 4.1
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 
 from headgate.dialects.lenient_json import arguments_object
+from headgate.dialects.media import plain_text
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     Audio,
@@ -117,7 +116,7 @@ class _Writer:
                     self._losses.dropped(f"{place}.citations")
                 self._name_signature(part, place)
                 return text
-            case File() if (plain := _plain_text(part)) is not None:
+            case File() if (plain := plain_text(part.source)) is not None:
                 self._losses.changed(place, "a file, sent as text")
                 return f"{part.name}\n\n{plain}" if part.name else plain
             case Audio(transcript=transcript) if transcript:
@@ -175,14 +174,3 @@ class _Writer:
     def _name_signature(self, part: Text | Image | Thinking | ToolCall, place: str) -> None:
         if part.signature is not None:
             self._losses.dropped(f"{place}.signature", "a proof for another vendor")
-
-
-def _plain_text(part: File) -> str | None:
-    """Read a plain text file. None for any other."""
-    source = part.source
-    if not isinstance(source, Inline) or not source.media_type.startswith("text/"):
-        return None
-    try:
-        return base64.b64decode(source.data, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return None

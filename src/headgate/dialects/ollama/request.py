@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 
+from headgate.dialects.answer_forms import described_schema
 from headgate.dialects.dialect import Target
 from headgate.dialects.ollama.messages import NAME, arrange
+from headgate.dialects.strict_schema import EMPTY
 from headgate.ir.custom_tools import as_functions
+from headgate.ir.efforts import shared_effort
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, Effort, Json, NativeTool, Reasoning, Tool
+from headgate.ir.unsaid import drop_unsaid
 
 # Fields and options of Ollama's own, which callers of any dialect may write beside theirs.
 _OWN_FIELDS = frozenset({"keep_alive", "options", "think", "truncate", "shift"})
@@ -44,8 +48,13 @@ _LEVELS: dict[Effort, str] = {
     "xhigh": "high",
     "max": "high",
 }
-_LOW_BUDGET, _MEDIUM_BUDGET = 3_200, 8_000
-_NO_PARAMETERS: Json = {"type": "object", "properties": {}}
+# What there is no word for at all.
+_UNSAID = (
+    *("n", "logit_bias", "verbosity", "modalities"),
+    *("audio", "user", "metadata", "service_tier"),
+    *("prompt_cache_key", "prompt_cache_retention", "safety_identifier", "store"),
+    *("cache_control",),
+)
 
 
 def encode_request(request: ChatRequest, target: Target, losses: Losses) -> Json:
@@ -73,7 +82,7 @@ def encode_request(request: ChatRequest, target: Target, losses: Losses) -> Json
     if options:
         given = body.get("options")
         body["options"] = {**given, **options} if isinstance(given, dict) else options
-    _name_losses(request, losses)
+    drop_unsaid(request, _UNSAID, losses)
     return body
 
 
@@ -90,15 +99,7 @@ def _form(request: ChatRequest, losses: Losses) -> str | Json | None:
     asked = request.response_format
     if asked is None or asked.kind == "text":
         return None
-    if asked.kind == "json" or not asked.schema:
-        return "json"
-    if asked.name:
-        losses.dropped("response_format.json_schema.name")
-    if asked.description and "description" not in asked.schema:
-        return {**asked.schema, "description": asked.description}
-    if asked.description:
-        losses.dropped("response_format.json_schema.description", "the schema has its own")
-    return asked.schema
+    return described_schema(asked, losses) or "json"
 
 
 def _think(asked: Reasoning | None, model: str, losses: Losses) -> bool | str | None:
@@ -115,7 +116,7 @@ def _think(asked: Reasoning | None, model: str, losses: Losses) -> bool | str | 
         return asked.effort != "none"
     effort = asked.effort
     if effort is None and asked.budget_tokens is not None:
-        effort = _effort_of(asked.budget_tokens)
+        effort = shared_effort(max(asked.budget_tokens, 1))  # it thinks, as it always does
         losses.changed(wish, f"sent as {effort}")
     elif asked.budget_tokens:
         losses.dropped(wish, "the effort is said")
@@ -125,12 +126,6 @@ def _think(asked: Reasoning | None, model: str, losses: Losses) -> bool | str | 
     if level != effort:
         losses.changed("reasoning_effort", f"sent as {level}")
     return level
-
-
-def _effort_of(budget_tokens: int) -> Effort:
-    if budget_tokens <= _LOW_BUDGET:
-        return "low"
-    return "medium" if budget_tokens <= _MEDIUM_BUDGET else "high"
 
 
 def _tools(request: ChatRequest, losses: Losses) -> list[Json]:
@@ -170,7 +165,7 @@ def _function(tool: Tool, place: str, losses: Losses) -> Json:
     if tool.strict:
         losses.dropped(f"{place}.function.strict")
     function: Json = {"name": tool.name, "description": tool.description}
-    function["parameters"] = tool.schema or _NO_PARAMETERS
+    function["parameters"] = tool.schema or EMPTY
     return {"type": "function", "function": function}
 
 
@@ -184,25 +179,3 @@ def _add_extras(body: Json, options: Json, request: ChatRequest, losses: Losses)
                 body.setdefault(name, value)
             else:
                 losses.dropped(name, f"a field of {dialect}")
-
-
-def _name_losses(request: ChatRequest, losses: Losses) -> None:
-    """Name what there is no word for at all; a value that changes nothing is no loss."""
-    unsaid = {
-        "n": request.n not in (None, 1),
-        "logit_bias": bool(request.logit_bias),
-        "verbosity": request.verbosity is not None,
-        "modalities": bool(set(request.modalities) - {"text"}),
-        "audio": request.audio is not None,
-        "user": request.user is not None,
-        "metadata": bool(request.metadata),
-        "service_tier": request.service_tier not in (None, "auto", "default"),
-        "prompt_cache_key": request.prompt_cache_key is not None,
-        "prompt_cache_retention": request.prompt_cache_retention is not None,
-        "safety_identifier": request.safety_identifier is not None,
-        "store": bool(request.store),
-        "cache_control": request.cache is not None,
-    }
-    for name, lost in unsaid.items():
-        if lost:
-            losses.dropped(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from headgate.dialects.leftovers import Leftovers
-from headgate.dialects.openai_chat.media import audio_source, source_of_url, video_type
+from headgate.dialects.media import audio_source, source_of_url, video_type
 from headgate.dialects.openai_chat.provenance import NAME
 from headgate.dialects.strict_json import invalid
 from headgate.ir.request import (

@@ -22,10 +22,10 @@ from headgate.dialects.lenient_json import (
     parsed_object,
     text_of,
 )
+from headgate.dialects.media import source_of_url, url_of_source
 from headgate.dialects.openai_chat.errors import decode_error, failure_of
 from headgate.dialects.openai_chat.finish import finish_of, finish_word, name_finish_losses
 from headgate.dialects.openai_chat.leftovers import leftovers_of
-from headgate.dialects.openai_chat.media import source_of_url, url_of_source
 from headgate.dialects.openai_chat.provenance import (
     NAME,
     extra_content_signature,

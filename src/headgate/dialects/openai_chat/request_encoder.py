@@ -14,7 +14,7 @@ import msgspec
 
 from headgate.dialects.dialect import REASONING_DETAILS, Fields, Target
 from headgate.dialects.leftovers import restore
-from headgate.dialects.openai_chat.media import audio_format, is_video, url_of_source
+from headgate.dialects.media import audio_format, is_video, url_of_source
 from headgate.dialects.openai_chat.provenance import (
     DETAILED,
     NAME,
@@ -22,6 +22,7 @@ from headgate.dialects.openai_chat.provenance import (
     unsigned_call_id,
     with_unsigned_ids,
 )
+from headgate.ir.efforts import shared_effort
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     Audio,
@@ -368,7 +369,7 @@ def _write_reasoning(reasoning: Reasoning, body: Json, losses: Losses) -> None:
     """Write `reasoning_effort`, the family's only common word."""
     effort = reasoning.effort
     if effort is None and reasoning.budget_tokens is not None:
-        effort = _effort_of_budget(reasoning.budget_tokens)
+        effort = shared_effort(reasoning.budget_tokens)
         losses.changed("reasoning.budget_tokens", f"as effort {effort}")
     elif reasoning.budget_tokens is not None and (effort, reasoning.budget_tokens) != ("none", 0):
         losses.dropped("reasoning.budget_tokens", "the effort is said")
@@ -381,18 +382,6 @@ def _write_reasoning(reasoning: Reasoning, body: Json, losses: Losses) -> None:
     body["reasoning_effort"] = _EFFORT_WORDS.get(effort, effort)
     if effort in _EFFORT_WORDS:
         losses.changed("reasoning.effort", f"as {_EFFORT_WORDS[effort]}")
-
-
-def _effort_of_budget(budget_tokens: int) -> Effort:
-    """Name the effort that thinks about so much.
-
-    OpenRouter documents low, medium and high as 20, 50 and 80 % of the answer's limit; here of 16k.
-    """
-    if budget_tokens <= 0:
-        return "none"
-    if budget_tokens <= 3_200:
-        return "low"
-    return "medium" if budget_tokens <= 8_000 else "high"
 
 
 # ------------------------------------------------------------------------ pass-through

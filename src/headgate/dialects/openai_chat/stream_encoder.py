@@ -10,9 +10,9 @@ from __future__ import annotations
 import msgspec
 
 from headgate.dialects.dialect import ReplyContext
+from headgate.dialects.media import url_of_source
 from headgate.dialects.openai_chat.errors import encode_error_event
 from headgate.dialects.openai_chat.finish import finish_word, name_finish_losses
-from headgate.dialects.openai_chat.media import url_of_source
 from headgate.dialects.openai_chat.provenance import detail_of, signed_call_id
 from headgate.dialects.openai_chat.reply import (
     annotations_of,

@@ -11,6 +11,7 @@ from typing import Any
 
 from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.lenient_json import text_of
+from headgate.dialects.media import audio_format, audio_type, source_of_url, url_of_source
 from headgate.dialects.openai_responses.models import NAME
 from headgate.dialects.strict_json import Reader, invalid
 from headgate.ir.loss import Losses
@@ -30,8 +31,6 @@ from headgate.ir.request import (
     Uploaded,
 )
 
-_AUDIO_TYPES = {"mp3": "audio/mpeg", "pcm16": "audio/pcm"}
-_AUDIO_FORMATS = {"audio/mpeg": "mp3", "audio/x-wav": "wav", "audio/pcm": "pcm16"}
 # Files uploaded through Chat Completions are the same vendor's, in the same store.
 _SAME_STORE = frozenset({NAME, "openai_chat"})
 _PDF = "application/pdf"
@@ -129,7 +128,7 @@ def _audio(reader: Reader) -> Part | None:
     data = audio.required_text("data")
     if audio.rest:
         return None  # it says more than we have words for
-    return Audio(source=Inline(_AUDIO_TYPES.get(form, f"audio/{form}"), data))
+    return Audio(source=Inline(audio_type(form), data))
 
 
 _READERS: dict[str, Callable[[Reader], Part | None]] = {
@@ -141,14 +140,6 @@ _READERS: dict[str, Callable[[Reader], Part | None]] = {
     "input_file": _file,
     "input_audio": _audio,
 }
-
-
-def source_of_url(url: str) -> Inline | Remote:
-    """Read a URL: a `data:` URL in base64 holds the media itself."""
-    head, comma, data = url.partition(",")
-    if head[:5].lower() == "data:" and comma and head.endswith(";base64"):
-        return Inline(media_type=head[5 : -len(";base64")].partition(";")[0], data=data)
-    return Remote(url=url)
 
 
 def citation_of(annotation: Json) -> Citation:
@@ -180,8 +171,8 @@ def write_part(part: Part, place: str, losses: Losses) -> Json | None:
         case File():
             return _write_file(part, place, losses)
         case Audio(source=Inline(media_type=media_type, data=data)):
-            form = _AUDIO_FORMATS.get(media_type, media_type.partition("/")[2] or "wav")
-            return {"type": "input_audio", "input_audio": {"data": data, "format": form}}
+            sound = {"data": data, "format": audio_format(media_type)}
+            return {"type": "input_audio", "input_audio": sound}
         case Refusal(text=text):
             losses.changed(place, "a refusal, sent as text")
             return {"type": "input_text", "text": text}
@@ -254,10 +245,8 @@ def _file_name(media_type: str) -> str:
 
 def _write_source(source: Source, url_key: str) -> Json | None:
     match source:
-        case Inline(media_type=media_type, data=data):
-            return {url_key: f"data:{media_type};base64,{data}"}
-        case Remote(url=url):
-            return {url_key: url}
+        case Inline() | Remote():
+            return {url_key: url_of_source(source)}
         case Uploaded(file_id=file_id, dialect=dialect) if dialect in _SAME_STORE:
             return {"file_id": file_id}
     return None

@@ -24,8 +24,10 @@ from headgate.dialects.openai_responses.tools import (
     encode_tools,
 )
 from headgate.dialects.strict_json import Reader, invalid, parsed
+from headgate.ir.efforts import shared_effort
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, Effort, Json, Reasoning, ResponseFormat
+from headgate.ir.unsaid import drop_unsaid
 
 ENCRYPTED = "reasoning.encrypted_content"
 LOGPROBS = "message.output_text.logprobs"
@@ -39,9 +41,18 @@ _SAME_NAME = (
     *("service_tier", "prompt_cache_key", "prompt_cache_retention", "safety_identifier"),
 )
 # What this API has no field for, under the names that callers know.
-_NO_FIELD = (
-    *("top_k", "min_p", "seed", "presence_penalty", "frequency_penalty", "logit_bias", "audio"),
+# What there is no word for at all.
+_UNSAID = (
+    *("top_k", "min_p", "seed", "presence_penalty"),
+    *("frequency_penalty", "logit_bias", "audio", "stop"),
+    *("n", "modalities", "cache_control"),
 )
+_NOTES = {
+    "n": "one answer only",
+    "modalities": "text only",
+    "cache_control": "no mark for the whole request",
+}
+
 
 # ---------------------------------------------------------------- the caller's side
 
@@ -187,7 +198,7 @@ def encode_request(request: ChatRequest, target: Target, losses: Losses) -> Json
         body["text"] = text
     if request.reasoning is not None:
         _write_reasoning(request.reasoning, body, can_think=can_think, losses=losses)
-    _name_losses(request, losses)
+    drop_unsaid(request, _UNSAID, losses, _NOTES)
     extras = _without_include(request.extras)
     if include := _include(request, can_think=can_think):
         body["include"] = include
@@ -248,7 +259,7 @@ def _write_reasoning(reasoning: Reasoning, body: Json, *, can_think: bool, losse
             losses.dropped(field, f"{body['model']} does not think")
         return
     if effort is None and budget is not None:
-        effort = _effort_of_budget(budget)
+        effort = shared_effort(budget)
         losses.changed("thinking.budget_tokens", f"as effort {effort}")
     elif budget:
         losses.dropped("thinking.budget_tokens", "the effort is said")
@@ -257,30 +268,6 @@ def _write_reasoning(reasoning: Reasoning, body: Json, *, can_think: bool, losse
         wire["summary"] = _SUMMARY
     if wire:
         body["reasoning"] = wire
-
-
-def _effort_of_budget(budget_tokens: int) -> Effort:
-    """Name the effort that thinks about so much: low, medium, high as 20, 50, 80 % of 16k."""
-    if budget_tokens <= 0:
-        return "none"
-    if budget_tokens <= 3_200:
-        return "low"
-    return "medium" if budget_tokens <= 8_000 else "high"
-
-
-def _name_losses(request: ChatRequest, losses: Losses) -> None:
-    """Name what there is no field for."""
-    for name in _NO_FIELD:
-        if getattr(request, name) is not None:
-            losses.dropped(name)
-    if request.stop:
-        losses.dropped("stop")
-    if request.n is not None and request.n != 1:
-        losses.dropped("n", "one answer only")
-    if any(modality != "text" for modality in request.modalities):
-        losses.dropped("modalities", "text only")
-    if request.cache is not None:
-        losses.dropped("cache_control", "no mark for the whole request")
 
 
 # ------------------------------------------------------------------------ pass-through

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.dialects.openai_chat.media import (
+from headgate.dialects.media import (
     audio_format,
     audio_source,
     is_video,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.dialects.anthropic.schema import EMPTY, object_schema, strict_schema
+from headgate.dialects.strict_schema import EMPTY, object_schema, strict_schema
 
 
 def test_objects_are_closed_at_every_depth() -> None:
@@ -97,3 +97,40 @@ def test_a_tools_schema_is_an_object(
     schema: dict[str, Any] | None, written: dict[str, Any], weakened: bool
 ) -> None:
     assert object_schema(schema) == (written, weakened)
+
+
+def test_what_is_not_enforced_is_told_in_the_description() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "n": {"type": "integer", "minimum": 1, "description": "A number."},
+            "s": {"type": "string", "format": "date"},
+            "f": {"type": "string", "format": "odd"},
+            "l": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+            "o": {"oneOf": [{"maxLength": 3}, True]},
+        },
+        "additionalProperties": {"type": "string"},
+    }
+    cleaned, changed = strict_schema(schema)
+    assert changed
+    assert cleaned == {
+        "type": "object",
+        "properties": {
+            "n": {"type": "integer", "description": "A number.\n\n{minimum: 1}"},
+            "s": {"type": "string", "format": "date"},
+            "f": {"type": "string", "description": '{format: "odd"}'},
+            "l": {
+                "type": "array",
+                "minItems": 1,
+                "items": {"type": "object", "additionalProperties": False},
+            },
+            "o": {"anyOf": [{"description": "{maxLength: 3}"}, True]},
+        },
+        "additionalProperties": False,
+        "description": '{additionalProperties: {"type":"string"}}',
+    }
+
+
+def test_a_closed_schema_stays_as_it_is() -> None:
+    schema = {"type": ["object", "null"], "properties": {}, "additionalProperties": False}
+    assert strict_schema(schema) == (schema, False)

@@ -1,9 +1,10 @@
-"""JSON Schemas as the Messages API takes them, for structured answers and for tools.
+"""JSON Schemas as Anthropic and Bedrock take them, for structured answers and for tools.
 
-What it refuses is moved into the description, where the model still reads it, as the vendor's own
+What they refuse is moved into the description, where the model still reads it, as Anthropic's own
 SDK does.
 
-Source: platform.claude.com/docs/en/build-with-claude/structured-outputs (JSON Schema limitations).
+Source: platform.claude.com/docs/en/build-with-claude/structured-outputs (JSON Schema limitations);
+docs.aws.amazon.com/bedrock/latest/userguide/structured-output.html (the supported subset).
 """
 
 from __future__ import annotations

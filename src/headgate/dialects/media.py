@@ -1,7 +1,9 @@
-"""Pictures, sound and documents: OpenAI's URL and data fields to sources and back."""
+"""Pictures, sound and documents: OpenAI's URL and data fields to sources and back, and texts."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import mimetypes
 
 from headgate.ir.request import Inline, Remote, Source
@@ -45,13 +47,28 @@ def is_video(source: Source) -> bool:
     return source.media_type.startswith("video/")
 
 
+def audio_type(audio_format: str) -> str:
+    """Give the media type of a format that `input_audio` names."""
+    return _AUDIO_FORMATS.get(audio_format, f"audio/{audio_format}")
+
+
 def audio_source(data: str, audio_format: str) -> Inline | Remote:
     """Read `input_audio`; some clients put a URL where the base64 belongs."""
     if data[:5].lower() == "data:" or data[:8].lower().startswith(("http://", "https://")):
-        return source_of_url(data, _AUDIO_FORMATS.get(audio_format, f"audio/{audio_format}"))
-    return Inline(_AUDIO_FORMATS.get(audio_format, f"audio/{audio_format}"), data)
+        return source_of_url(data, audio_type(audio_format))
+    return Inline(audio_type(audio_format), data)
 
 
 def audio_format(media_type: str) -> str:
     """Name a format as `input_audio.format` does: wav, mp3..."""
     return _FORMAT_OF_AUDIO.get(media_type, media_type.partition("/")[2] or "wav")
+
+
+def plain_text(source: Source) -> str | None:
+    """Read a plain text file. None for any other."""
+    if not isinstance(source, Inline) or not source.media_type.startswith("text/"):
+        return None
+    try:
+        return base64.b64decode(source.data, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
