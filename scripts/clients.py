@@ -180,7 +180,8 @@ def main(names: Sequence[str]) -> int:
     print(f"{'client':18} {'version':24} {'wire':18} {'requests':>8}  result", flush=True)
     failed = 0
     for client in chosen:
-        with tempfile.TemporaryDirectory(dir=BUILD, ignore_cleanup_errors=True) as folder:
+        # Not below this repository, which an agent would take for its project.
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             outcome = asyncio.run(tried(client, Path(folder)))
         failed += bool(outcome.complaint)
         result = outcome.complaint or "ok"
