@@ -14,12 +14,17 @@ from itertools import accumulate
 import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
+from headgate.dialects.fields import runs
 
 MAX_DEPTH = 128
 MAX_NODES = 200_000
 MAX_KEYS = 1_000  # at the top level; the widest dialect knows about sixty
 
 _SHORTEST_NODE = 2  # "1,": so many bytes at least does every value take
+_LARGE = 1 << 14
+_MOSTLY = 4
+_BRACKETS = (b"[", b"]", b"{", b"}")
+_RARE = 1000
 _STEP = 1 << 20  # bytes looked at in one go: a large body is never copied whole
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
@@ -31,7 +36,6 @@ _BYTE = re.compile(r" \(byte (\d+)\)$")
 _NAME = re.compile(rb'[ \t\r\n]*("(?:[^"\\]|\\.)*")[ \t\r\n]*:[ \t\r\n]*')
 _COMMA = re.compile(rb"[ \t\r\n]*,")
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
-_NOT_OPENING = bytes(set(range(256)) - set(b"[{"))
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -51,9 +55,9 @@ def decode_fields(body: bytes) -> dict[str, msgspec.Raw]:
         raise _broken(body, str(error)) from None
     except RecursionError:
         raise _too_deep() from None
-    openings = body.count(b"[") + body.count(b"{")
-    if len(body) > MAX_NODES * _SHORTEST_NODE and openings + body.count(b",") > MAX_NODES:
-        _Scan(0).read(body)
+    openings = _count(body, b"[") + _count(body, b"{")
+    if len(body) > MAX_NODES * _SHORTEST_NODE and openings + _count(body, b",") > MAX_NODES:
+        _Scan(0).read(memoryview(body))
     elif openings > MAX_DEPTH:
         _check_depth(body, fields)
     _check_keys(body, fields)
@@ -81,22 +85,57 @@ def _check_utf8(body: bytes) -> None:
         raise _invalid_json("The body starts with a byte order mark, which JSON does not allow.")
 
 
+def _count(data: bytes, byte: bytes) -> int:
+    """Count a byte.
+
+    Where it is rare, as beside images, going from one to the next costs a tenth of looking at all.
+    """
+    if len(data) < _LARGE:
+        return data.count(byte)
+    found, position = 0, data.find(byte)
+    while position >= 0:
+        found += 1
+        if found == _RARE:
+            return found + data.count(byte, position + 1)
+        position = data.find(byte, position + 1)
+    return found
+
+
 def _check_depth(body: bytes, fields: dict[str, msgspec.Raw]) -> None:
     """Refuse what is too deep.
 
     A long conversation has many brackets, but each message and tool few, and so cannot be deep:
-    only what has many of its own is scanned.
+    only what has many of its own is scanned. What is mostly images is scanned without them.
     """
-    if len(body) > _STEP:
-        _Scan(0).read(body)
+    short = _without_images(body)
+    if len(short) <= len(body) // _MOSTLY:
+        _Scan(0).read(memoryview(short))
         return
-    for value in map(bytes, fields.values()):
-        if value.startswith(b'"'):
+    for value in fields.values():
+        first = bytes(memoryview(value)[:1])
+        if first == b'"':
             continue
-        is_list = value.startswith(b"[")
-        for item in map(bytes, _ITEMS.decode(value)) if is_list else (value,):
-            if len(item.translate(None, _NOT_OPENING)) > MAX_DEPTH - 2:
-                _Scan(2 if is_list else 1).read(item)
+        is_list = first == b"["
+        for item in _ITEMS.decode(value) if is_list else [value]:
+            if _openings(memoryview(item)) > MAX_DEPTH - 2:
+                _Scan(2 if is_list else 1).read(memoryview(item))
+
+
+def _without_images(body: bytes) -> bytes:
+    """Leave out what is long, without a quote and without a bracket: it changes no depth."""
+    pieces: list[bytes] = []
+    at = 0
+    for start, end in runs(body):
+        if all(body.find(bracket, start, end) < 0 for bracket in _BRACKETS):
+            pieces.append(body[at:start])
+            at = end
+    return b"".join([*pieces, body[at:]]) if pieces else body
+
+
+def _openings(item: memoryview) -> int:
+    """Count opening brackets, in steps: a large message is not copied whole."""
+    steps = (bytes(item[start : start + _STEP]) for start in range(0, len(item), _STEP))
+    return sum(_count(step, b"[") + _count(step, b"{") for step in steps)
 
 
 class _Scan:
@@ -110,12 +149,12 @@ class _Scan:
         self._depth = depth
         self._nodes = 0
 
-    def read(self, text: bytes) -> None:
+    def read(self, text: memoryview) -> None:
         """Refuse valid JSON that is too deep or holds too many values."""
         in_string = False
         half_escape = b""
         for start in range(0, len(text), _STEP):
-            window = half_escape + text[start : start + _STEP]
+            window = half_escape + bytes(text[start : start + _STEP])
             half_escape = b"\\" if (len(window) - len(window.rstrip(b"\\"))) % 2 else b""
             plain = window[: len(window) - len(half_escape)]
             parts = plain.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')

@@ -31,6 +31,7 @@ from headgate.relay.renaming import Renaming
 # Some encoders repeat the whole reply at its end, so none may be endless.
 MAX_STREAM_BYTES = 128 * 1024 * 1024
 
+_FRAME_ENDS = (b"\n\n", b"\n\r\n")
 _BEFORE_BORDER = 2  # bytes of a frame's end that may have come before its last one
 
 # Takes a translated reply when it is whole.
@@ -91,7 +92,7 @@ class PassThrough:
         """Forward the whole frames among what has arrived."""
         if self.failure is not None:
             return b""
-        if self._rest or not data.endswith(b"\n\n"):
+        if self._rest or not data.endswith(_FRAME_ENDS):
             data = self._whole_frames(data)
         if self._notable(data):
             data = self._looked_through(data)
@@ -267,7 +268,7 @@ def _too_long() -> Failure:
 
 def _middle(data: bytes) -> int:
     """Find the border between two frames that is nearest to the middle; the end if it is one."""
-    for separator in (b"\n\n", b"\n\r\n", b"\r\r"):
+    for separator in (b"\n\r\n", b"\r\r", b"\n\n") if b"\r" in data else (b"\n\n",):
         width = len(separator)
         after = data.find(separator, len(data) // 2)
         if 0 <= after < len(data) - width:

@@ -9,6 +9,7 @@ import msgspec
 from headgate.base.failure import RelayError
 from headgate.dialects.bridge import DIALECTS, WIRES, error_reader
 from headgate.dialects.dialect import Dialect, ReplyContext
+from headgate.dialects.fields import legible
 from headgate.ir.loss import Loss
 from headgate.ir.usage import Usage
 from headgate.providers.provider import Operation
@@ -97,7 +98,10 @@ class Questioner(msgspec.Struct, frozen=True, kw_only=True):
 
     def _holds_seals(self, dialect: Dialect) -> bool:
         """Whether the body holds proofs of another vendor, which its encoder must leave out."""
-        return any(seal in self.call.body for seal in dialect.seals)
+        if not dialect.seals:
+            return False
+        body = legible(self.call.body)
+        return any(seal in body for seal in dialect.seals)
 
     async def _open(
         self,

@@ -13,6 +13,7 @@ from headgate.base.clock import Clock
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.dialects.bridge import DIALECTS
 from headgate.dialects.dialect import ReplyContext
+from headgate.dialects.fields import legible
 from headgate.ir.reply import Reply
 from headgate.ir.request import ChatRequest, Part
 from headgate.relay.call import Call
@@ -26,7 +27,6 @@ from headgate.routing.failover import Attempt
 RESPONSES = "openai_responses"
 _RESPONSE_ID = re.compile(rb'"id"\s*:\s*"(resp_[^"\\]{1,200})"')
 _FILE_ID = re.compile(rb'"((?:file|vs|cntr|container|assistant)[-_][A-Za-z0-9_-]{4,200})"')
-_FILE_MARKS = (b'"file-', b'"file_', b'"vs_', b'"cntr_', b'"container_', b'"assistant-')
 _FALSE = b"false"
 _STATEFUL = ("previous_response_id", "conversation", "background", "prompt")
 _ITEM_REFERENCE = re.compile(rb'"type"\s*:\s*"item_reference"')
@@ -101,9 +101,7 @@ class Memory(msgspec.Struct, frozen=True):
         pins, now_s = self.stores.pins, self._now_s()
         if not len(pins):
             return None
-        body = unescaped(call.body)
-        if not any(mark in body for mark in _FILE_MARKS):
-            return None
+        body = unescaped(legible(call.body))
         owner: Pin | None = None
         for found in _FILE_ID.finditer(body):
             named = found[1].decode()

@@ -13,7 +13,6 @@ import msgspec
 from headgate.dialects.dialect import Dialect
 from headgate.dialects.framing.sse import parse_block
 
-_MODEL_FIELD = re.compile(rb'("model"\s*:\s*)"(?:[^"\\]|\\.)*"')
 _BORDER = re.compile(rb"(?<=\n\n)|(?<=\n\r\n)|(?<=\r\r)")
 
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -27,6 +26,7 @@ class Renaming:
         self._whole = dialect.model_in_reply
         self._written = msgspec.json.encode(model)
         self._mark = b'"%b"' % self._path[0].encode()
+        self._field = re.compile(rb'(%b\s*:\s*)"(?:[^"\\]|\\.)*"' % self._mark)
         # In texts the quotes are escaped, and OpenAI's tool arguments are texts: there the first
         # field of the name is the reply's own.
         self._is_plain = self._path == ("model",)
@@ -41,14 +41,16 @@ class Renaming:
         count = data.count(self._mark)
         if count == 0:
             return data
-        if self._old and data.count(self._old) == count:
+        is_known = self._old and data.count(self._old) == count
+        # Of the others, a tool's arguments may hold the same: then some frame has it twice.
+        if is_known and (self._is_plain or count == data.count(b"data:")):
             return data.replace(self._old, self._new)
         renamed = self._replaced if self._is_plain else self._frame
         return b"".join(map(renamed, _BORDER.split(data)))
 
     def _replaced(self, data: bytes) -> bytes:
         """Replace the same bytes that an upstream writes in every frame; Azure's first differs."""
-        found = _MODEL_FIELD.search(data)
+        found = self._field.search(data)
         if found is None:
             return data
         self._old = found[0]
@@ -62,6 +64,8 @@ class Renaming:
         renamed = self._renamed(frame.data, self._path)
         if renamed == frame.data:
             return block
+        if len(self._path) == 1 and block.count(self._mark) == 1:
+            return self._replaced(block)
         event = b"event: %b\n" % frame.event.encode() if frame.event else b""
         return b"%bdata: %b\n\n" % (event, renamed)
 

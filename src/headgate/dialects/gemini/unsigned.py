@@ -11,6 +11,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
+from headgate.dialects.fields import legible
 from headgate.dialects.gemini.parts import FOREIGN_SIGNATURE
 
 _CALLS = ("functionCall", "function_call")
@@ -26,14 +27,14 @@ def signed(contents: Raw) -> Raw:
 
     Errors: none; what cannot be read stays as it is, and Gemini says what is wrong with it.
     """
-    sent = bytes(contents)
+    sent = legible(bytes(contents))
     calls, proofs = (
         sum(sent.count(f'"{name}"'.encode()) for name in names) for names in (_CALLS, _PROOFS)
     )
     if calls <= proofs:
         return contents
     try:
-        found = _objects.decode(sent)
+        found = _objects.decode(contents)
         changed = [_signed_content(content) for content in found]
     except msgspec.DecodeError:
         return contents

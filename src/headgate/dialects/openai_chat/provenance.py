@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from headgate.base.ids import new_id
+from headgate.dialects.fields import legible
 from headgate.dialects.lenient_json import canonical, parsed_object
 from headgate.ir.request import Json, Signature, Thinking, ToolCall
 
@@ -166,7 +167,7 @@ _SENT_ID = re.compile(rb'("(?:id|tool_call_id)"\s*:\s*")(call_[A-Za-z0-9_-]{16,}
 def with_unsigned_ids(messages: msgspec.Raw) -> msgspec.Raw:
     """Take the signatures out of ids that we have made; every other byte stays."""
     sent = bytes(messages)
-    if b".hg-" not in sent:
+    if b".hg-" not in legible(sent):
         return messages
     return msgspec.Raw(_SENT_ID.sub(_unsigned, sent))
 

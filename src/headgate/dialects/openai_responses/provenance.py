@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 import msgspec
 
+from headgate.dialects.fields import legible
 from headgate.dialects.lenient_json import canonical, objects_of, parsed_object, text_of
 from headgate.dialects.openai_responses.models import NAME
 from headgate.ir.request import Json, Signature, Thinking
@@ -145,7 +146,7 @@ def unsealed(sent: msgspec.Raw) -> msgspec.Raw:
     Reasoning of this dialect's own gets its form back, other vendors' is left out. All other items,
     and an input without envelopes, keep their bytes.
     """
-    if _MARK not in bytes(sent):
+    if _MARK not in legible(bytes(sent)):
         return sent
     try:
         items = msgspec.json.decode(sent, type=list[msgspec.Raw])
