@@ -16,6 +16,7 @@ from headgate.base.secrets import mask
 from headgate.dialects.dialect import UpstreamError
 from headgate.dialects.framing.sse import frame_bytes
 from headgate.dialects.lenient_json import parsed_object
+from headgate.dialects.told_errors import status_of
 from headgate.ir.request import Json
 
 _K = FailureKind
@@ -95,14 +96,13 @@ def decode_error(body: Mapping[str, Any]) -> UpstreamError | None:
             return None
         error = body  # `type: error` with the message beside it
     code = error.get("code")
-    status = code if isinstance(code, int) and 400 <= code <= 599 else None
     kind = error.get("type") or error.get("status") or ""
     return UpstreamError(
         message=str(error.get("message") or ""),
         kind="" if kind == "error" else str(kind),
         code="" if code is None else str(code),
         param=str(error.get("param") or ""),
-        status=status,
+        status=status_of(code),
     )
 
 

@@ -18,6 +18,7 @@ from headgate.base.secrets import mask
 from headgate.dialects.dialect import UpstreamError
 from headgate.dialects.framing.aws_event_stream import ERROR_EVENT
 from headgate.dialects.lenient_json import parsed_object
+from headgate.dialects.told_errors import status_of
 
 _K = FailureKind
 
@@ -79,9 +80,8 @@ def decode_error(body: Mapping[str, Any]) -> UpstreamError | None:
         kind = _QUOTA  # it comes as a throttling, but waiting a moment will not help
     if isinstance(original, str) and original and original not in message:
         message = f"{message} ({original})" if message else original
-    status = body.get("originalStatusCode")
-    known = isinstance(status, int) and 400 <= status <= 599
-    return UpstreamError(message=message, kind=kind, status=status if known else None)
+    status = status_of(body.get("originalStatusCode"))
+    return UpstreamError(message=message, kind=kind, status=status)
 
 
 def failure_of(error: UpstreamError) -> Failure:

@@ -14,6 +14,7 @@ from headgate.base.frames import Frame
 from headgate.base.secrets import mask
 from headgate.dialects.dialect import UpstreamError
 from headgate.dialects.lenient_json import object_of, parsed_object, text_of
+from headgate.dialects.told_errors import status_of
 from headgate.ir.request import Json
 
 _K = FailureKind
@@ -49,12 +50,11 @@ def decode_error(body: Mapping[str, Any]) -> UpstreamError | None:
     if not (message or wrapped):
         return None
     code = wrapped.get("code")
-    is_status = isinstance(code, int) and not isinstance(code, bool) and 400 <= code <= 599
     return UpstreamError(
         message=mask(message),
         kind=kind,
         code=str(code) if isinstance(code, str | int) else "",
-        status=code if is_status else None,
+        status=status_of(code),
     )
 
 

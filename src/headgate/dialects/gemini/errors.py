@@ -16,6 +16,7 @@ from headgate.base.failure import Failure, FailureKind
 from headgate.base.secrets import mask
 from headgate.dialects.dialect import UpstreamError
 from headgate.dialects.framing.sse import frame_bytes
+from headgate.dialects.told_errors import status_of
 from headgate.ir.request import Json
 
 _TYPE = "type.googleapis.com/google.rpc."
@@ -75,7 +76,7 @@ def decode_error(body: Mapping[str, Any] | list[Any]) -> UpstreamError | None:
         message=mask(_message(error, known)),
         kind=str(error.get("status") or ""),
         code=_telling_code(known) or str(code or ""),
-        status=code if isinstance(code, int) and 400 <= code < 600 else None,
+        status=status_of(code),
         retry_after_s=_retry_delay(known),
     )
 

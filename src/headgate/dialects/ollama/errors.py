@@ -14,6 +14,7 @@ from headgate.base.frames import Frame
 from headgate.base.secrets import mask
 from headgate.dialects.dialect import UpstreamError
 from headgate.dialects.lenient_json import object_of, parsed_object, text_of
+from headgate.dialects.told_errors import status_of
 from headgate.ir.request import Json
 
 _K = FailureKind
@@ -47,12 +48,8 @@ def decode_error(body: Mapping[str, Any]) -> UpstreamError | None:
     return UpstreamError(
         message=mask(message),
         kind=text_of(wrapped.get("type")),
-        status=next((status for status in statuses if _is_error_status(status)), None),
+        status=next((status for each in statuses if (status := status_of(each))), None),
     )
-
-
-def _is_error_status(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 400 <= value <= 599
 
 
 def failure_of(error: UpstreamError) -> Failure:

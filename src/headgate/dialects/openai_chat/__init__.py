@@ -6,7 +6,6 @@ from headgate.dialects.dialect import Dialect
 from headgate.dialects.framing.sse import SseDecoder
 from headgate.dialects.openai_chat.errors import (
     decode_error,
-    encode_error,
     encode_error_event,
     inspect_first,
     inspect_reply,
@@ -19,6 +18,7 @@ from headgate.dialects.openai_chat.request_encoder import encode_request, patch_
 from headgate.dialects.openai_chat.stream import ChatStreamDecoder
 from headgate.dialects.openai_chat.stream_encoder import ChatStreamEncoder
 from headgate.dialects.openai_chat.usage import usage_in
+from headgate.dialects.openai_errors import encode_error
 
 OPENAI_CHAT = Dialect(
     name=NAME,

@@ -7,21 +7,19 @@ Sources: platform.openai.com/docs/guides/error-codes; the shapes that vendors re
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from headgate.base.failure import EMPTY_REPLY, Failure, FailureKind, bad_reply
 from headgate.base.frames import Frame
-from headgate.base.secrets import mask
 from headgate.dialects.dialect import UpstreamError
 from headgate.dialects.framing.sse import frame_bytes
 from headgate.dialects.lenient_json import parsed_object
 from headgate.dialects.openai_chat.wire import glance
-from headgate.ir.request import Json
-
-_MAX_MESSAGE_CHARS = 4_000
+from headgate.dialects.openai_errors import code_in, encode_error, failure_of_words
+from headgate.dialects.told_errors import detail_text, told_error
 
 # ------------------------------------------------------------------------- reading
 
@@ -38,33 +36,29 @@ def decode_error(body: Mapping[str, Any]) -> UpstreamError | None:
     if isinstance(error, dict) and error:
         return _nested(error, body)
     if isinstance(error, str) and error:
-        return _error(message=error, kind=body.get("error_type"), code=body.get("code"))
+        return told_error(message=error, kind=body.get("error_type"), code=body.get("code"))
     base = body.get("base_resp")
     if isinstance(base, dict) and base.get("status_code"):
-        return _error(message=base.get("status_msg"), code=base["status_code"])
+        return told_error(message=base.get("status_msg"), code=base["status_code"])
     if body.get("choices"):
         return None
     if (code := body.get("error_code")) is not None:
-        return _error(message=body.get("error_msg") or body.get("message"), code=code)
+        return told_error(message=body.get("error_msg") or body.get("message"), code=code)
     if (detail := body.get("detail")) is not None:
-        return _error(
-            message=_detail_text(detail) or body.get("title"), statuses=(body.get("status"),)
+        return told_error(
+            message=detail_text(detail) or body.get("title"), statuses=(body.get("status"),)
         )
     match body.get("errors"):
         case [{"message": str(text), **rest}, *_]:
-            return _error(message=text, code=rest.get("code"))
+            return told_error(message=text, code=rest.get("code"))
     return _flat(body)
 
 
 def _nested(error: Mapping[str, Any], body: Mapping[str, Any]) -> UpstreamError:
-    inner = error.get("innererror")
-    code = error.get("code")
-    if isinstance(inner, dict) and inner.get("code"):  # Azure: the filter's own word is inside
-        code = inner["code"]
-    return _error(
+    return told_error(
         message=error.get("message") or _raw_text(error) or body.get("message"),
         kind=error.get("type") or error.get("status"),
-        code=code,
+        code=code_in(error),
         param=error.get("param"),
         statuses=(error.get("status_code"), error.get("status"), error.get("code")),
         retry_after_s=error.get("resets_in_seconds"),
@@ -77,7 +71,7 @@ def _flat(body: Mapping[str, Any]) -> UpstreamError | None:
     code = body.get("code")
     if not isinstance(message, str) or code in (0, "0", 200):
         return None
-    return _error(
+    return told_error(
         message=message,
         kind=body.get("type") or body.get("error_type"),
         code=code,
@@ -86,81 +80,9 @@ def _flat(body: Mapping[str, Any]) -> UpstreamError | None:
     )
 
 
-def _error(
-    *,
-    message: object = None,
-    kind: object = None,
-    code: object = None,
-    param: object = None,
-    statuses: Iterable[object] = (),
-    retry_after_s: object = None,
-) -> UpstreamError:
-    text = mask(message)[:_MAX_MESSAGE_CHARS] if isinstance(message, str) else ""
-    is_wait = isinstance(retry_after_s, int) and not isinstance(retry_after_s, bool)
-    return UpstreamError(
-        message=text,
-        kind=_word(kind),
-        code=_word(code),
-        param=_word(param),
-        status=next((status for each in statuses if (status := _status(each))), None),
-        retry_after_s=retry_after_s if is_wait else _told_wait(text),  # type: ignore[arg-type]  # is_wait says int
-    )
-
-
-def _word(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return ""
-    return str(value)[:200]
-
-
-def _status(value: object) -> int | None:
-    if isinstance(value, str) and value.isdecimal():
-        value = int(value[:4])
-    if isinstance(value, int) and 400 <= value <= 599:
-        return value
-    return None
-
-
 def _raw_text(error: Mapping[str, Any]) -> object:
     metadata = error.get("metadata")
     return metadata.get("raw") if isinstance(metadata, dict) else None
-
-
-def _detail_text(detail: object) -> str:
-    """Say FastAPI's validation details, or a plain text, in one line."""
-    if isinstance(detail, str):
-        return detail
-    if isinstance(detail, dict):
-        return str(detail.get("message") or detail.get("msg") or detail.get("error") or "")
-    if not isinstance(detail, list):
-        return ""
-    lines = []
-    for entry in detail:
-        if isinstance(entry, dict):
-            steps = entry.get("loc")
-            place = ".".join(map(str, steps)) if isinstance(steps, list) else ""
-            lines.append(f"{place}: {entry.get('msg', '')}" if place else str(entry.get("msg", "")))
-        elif isinstance(entry, str):
-            lines.append(entry)
-    return "; ".join(lines)
-
-
-_WAIT = re.compile(
-    r"(?:try again in|retry after|retry in)\s+(?:(\d+)\s*m(?!s)(?:in\w*)?\s*)?"
-    r"(?:(\d+(?:\.\d+)?)\s*(ms|s))?",
-    re.IGNORECASE,
-)
-
-
-def _told_wait(message: str) -> float | None:
-    """Find "try again in 1m20s", "retry after 30 seconds" and the like."""
-    found = _WAIT.search(message)
-    if found is None or not (found[1] or found[2]):
-        return None
-    seconds = float(found[2] or 0)
-    if (found[3] or "").lower() == "ms":
-        seconds /= 1000
-    return 60.0 * int(found[1] or 0) + seconds
 
 
 # --------------------------------------------------------------- errors inside a 200
@@ -199,34 +121,11 @@ _BY_WORD: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
     (_K.UPSTREAM_RATE_LIMITED, re.compile(r"rate.?limit|too many requests|throttl")),
     (_K.UPSTREAM_OVERLOADED, re.compile(r"overload|capacity|unavailable|server.?busy")),
 )
-_BY_STATUS: dict[int, FailureKind] = {
-    400: _K.INVALID_REQUEST,
-    401: _K.UPSTREAM_KEY_REFUSED,
-    402: _K.UPSTREAM_QUOTA,
-    403: _K.UPSTREAM_FORBIDDEN,
-    404: _K.UPSTREAM_NOT_FOUND,
-    413: _K.INVALID_REQUEST,
-    422: _K.INVALID_REQUEST,
-    429: _K.UPSTREAM_RATE_LIMITED,
-    503: _K.UPSTREAM_OVERLOADED,
-    529: _K.UPSTREAM_OVERLOADED,
-}
 
 
 def failure_of(error: UpstreamError) -> Failure:
     """Classify an error that came inside a 200, where no HTTP status speaks for it."""
-    said = f"{error.code} {error.kind} {error.message}".lower()
-    kind = next((kind for kind, words in _BY_WORD if words.search(said)), None)
-    if kind is None and error.status is not None:
-        kind = _BY_STATUS.get(error.status)
-    return Failure(
-        kind=kind or _K.UPSTREAM_ERROR,
-        message=error.message or "the upstream reported an error without a message",
-        status=error.status,
-        code=error.code or None,
-        param=error.param or None,
-        retry_after_s=error.retry_after_s,
-    )
+    return failure_of_words(error, _BY_WORD)
 
 
 # Finish reasons that say that the vendor broke, not the model's own end (`providers.md` 9.2).
@@ -309,40 +208,6 @@ def _strange(data: bytes, what: str) -> Failure:
 
 
 # ------------------------------------------------------------------------- writing
-
-
-def _type_word(failure: Failure) -> str:
-    if failure.kind in (_K.UPSTREAM_QUOTA, _K.BALANCE_EXHAUSTED):
-        return "insufficient_quota"
-    match failure.http_status:
-        case 401:
-            return "authentication_error"
-        case 403:
-            return "permission_error"
-        case 429:
-            return "rate_limit_error"
-        case status if status < 500:
-            return "invalid_request_error"
-        case _:
-            return "server_error"
-
-
-def encode_error(failure: Failure, request_id: str) -> Json:
-    """Write OpenAI's error body; an upstream's own (same dialect) is kept, with our request id."""
-    own: Json = {
-        "message": failure.message,
-        "type": _type_word(failure),
-        "param": failure.param,
-        "code": failure.code or failure.rule.code,
-    }
-    body: Json = {"error": own}
-    if failure.upstream_body is not None:
-        told = parsed_object(failure.upstream_body) or {}
-        if isinstance(told.get("error"), dict):
-            body = {**told, "error": {**own, **told["error"]}}
-    if request_id:
-        body["error"]["request_id"] = request_id
-    return body
 
 
 def encode_error_event(failure: Failure, request_id: str) -> bytes:

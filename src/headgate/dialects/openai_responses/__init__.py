@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from headgate.dialects.dialect import Dialect
 from headgate.dialects.framing.sse import SseDecoder
+from headgate.dialects.openai_errors import encode_error
 from headgate.dialects.openai_responses.errors import (
     decode_error,
-    encode_error,
     encode_error_event,
     inspect_first,
     inspect_reply,

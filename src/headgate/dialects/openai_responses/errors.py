@@ -15,15 +15,15 @@ from msgspec import Raw, Struct
 
 from headgate.base.failure import EMPTY_REPLY, Failure, FailureKind, bad_reply
 from headgate.base.frames import Frame
-from headgate.base.secrets import mask
 from headgate.dialects.dialect import UpstreamError
 from headgate.dialects.framing.sse import frame_bytes
 from headgate.dialects.lenient_json import parsed_object, text_of
+from headgate.dialects.openai_errors import code_in, failure_of_words
+from headgate.dialects.told_errors import detail_text, told_error
 from headgate.ir.request import Json
 
 _DONE = b"[DONE]"
 _STATUS_KEYS = ("status_code", "status", "code")
-_LONGEST_MESSAGE = 4_000
 _K = FailureKind
 
 # ------------------------------------------------------------------------- reading
@@ -50,66 +50,21 @@ def decode_error(body: Mapping[str, Any]) -> UpstreamError | None:
     if isinstance(detail, dict):
         return _error(detail)
     if detail:
-        return _error({"message": detail if isinstance(detail, str) else _said(detail)})
+        return _error({"message": detail_text(detail)})
     if isinstance(body.get("message"), str) and "output" not in body:
         return _error(body)
     return None
 
 
 def _error(error: Mapping[str, Any]) -> UpstreamError:
-    message = mask(text_of(error.get("message")) or text_of(error.get("msg")))[:_LONGEST_MESSAGE]
-    inner = error.get("innererror")
-    code = error.get("code")
-    if isinstance(inner, dict) and inner.get("code"):  # Azure: the filter's own word is inside
-        code = inner["code"]
-    wait = error.get("resets_in_seconds")
-    is_wait = isinstance(wait, int) and not isinstance(wait, bool)
-    return UpstreamError(
-        message=message,
-        kind=_word(error.get("type")),
-        code=_word(code),
-        param=_word(error.get("param")),
-        status=next((s for key in _STATUS_KEYS if (s := _status(error, key))), None),
-        retry_after_s=wait if is_wait else _told_wait(message),
+    return told_error(
+        message=text_of(error.get("message")) or text_of(error.get("msg")),
+        kind=error.get("type"),
+        code=code_in(error),
+        param=error.get("param"),
+        statuses=[error.get(key) for key in _STATUS_KEYS],
+        retry_after_s=error.get("resets_in_seconds"),
     )
-
-
-def _said(detail: object) -> str:
-    """Say a validation's details in one line."""
-    if not isinstance(detail, list):
-        return ""
-    return "; ".join(str(entry.get("msg", "")) for entry in detail if isinstance(entry, dict))
-
-
-def _word(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return ""
-    return str(value)[:200]
-
-
-def _status(error: Mapping[str, Any], key: str) -> int | None:
-    value = error.get(key)
-    if isinstance(value, str) and value.isdecimal():
-        value = int(value[:4])
-    return value if isinstance(value, int) and 400 <= value <= 599 else None
-
-
-_WAIT = re.compile(
-    r"(?:try again in|retry after|retry in)\s+(?:(\d+)\s*m(?!s)(?:in\w*)?\s*)?"
-    r"(?:(\d+(?:\.\d+)?)\s*(ms|s))?",
-    re.IGNORECASE,
-)
-
-
-def _told_wait(message: str) -> float | None:
-    """Find "try again in 1m20s" and the like."""
-    found = _WAIT.search(message)
-    if found is None or not (found[1] or found[2]):
-        return None
-    seconds = float(found[2] or 0)
-    if (found[3] or "").lower() == "ms":
-        seconds /= 1000
-    return 60.0 * int(found[1] or 0) + seconds
 
 
 # In this order: the first row with a word in code, type or message counts (`providers.md` 7.2).
@@ -152,34 +107,11 @@ _BY_WORD: tuple[tuple[FailureKind, re.Pattern[str]], ...] = (
         ),
     ),
 )
-_BY_STATUS: dict[int, FailureKind] = {
-    400: _K.INVALID_REQUEST,
-    401: _K.UPSTREAM_KEY_REFUSED,
-    402: _K.UPSTREAM_QUOTA,
-    403: _K.UPSTREAM_FORBIDDEN,
-    404: _K.UPSTREAM_NOT_FOUND,
-    413: _K.INVALID_REQUEST,
-    422: _K.INVALID_REQUEST,
-    429: _K.UPSTREAM_RATE_LIMITED,
-    503: _K.UPSTREAM_OVERLOADED,
-    529: _K.UPSTREAM_OVERLOADED,
-}
 
 
 def failure_of(error: UpstreamError) -> Failure:
     """Classify an error that came inside a 200, where no HTTP status speaks for it."""
-    said = f"{error.code} {error.kind} {error.message}".lower()
-    kind = next((kind for kind, words in _BY_WORD if words.search(said)), None)
-    if kind is None and error.status is not None:
-        kind = _BY_STATUS.get(error.status)
-    return Failure(
-        kind=kind or _K.UPSTREAM_ERROR,
-        message=error.message or "the upstream reported an error without a message",
-        status=error.status,
-        code=error.code or None,
-        param=error.param or None,
-        retry_after_s=error.retry_after_s,
-    )
+    return failure_of_words(error, _BY_WORD)
 
 
 # --------------------------------------------------------------- errors inside a 200
@@ -243,40 +175,6 @@ def inspect_reply(body: bytes) -> Failure | None:
 
 
 # ------------------------------------------------------------------------- writing
-
-
-def _type_word(failure: Failure) -> str:
-    if failure.kind in (_K.UPSTREAM_QUOTA, _K.BALANCE_EXHAUSTED):
-        return "insufficient_quota"
-    match failure.http_status:
-        case 401:
-            return "authentication_error"
-        case 403:
-            return "permission_error"
-        case 429:
-            return "rate_limit_error"
-        case status if status < 500:
-            return "invalid_request_error"
-        case _:
-            return "server_error"
-
-
-def encode_error(failure: Failure, request_id: str) -> Json:
-    """Write an error body; an upstream's own (same dialect) is kept, with our request id."""
-    own: Json = {
-        "message": failure.message,
-        "type": _type_word(failure),
-        "param": failure.param,
-        "code": failure.code or failure.rule.code,
-    }
-    body: Json = {"error": own}
-    if failure.upstream_body is not None:
-        told = parsed_object(failure.upstream_body) or {}
-        if isinstance(told.get("error"), dict):
-            body = {**told, "error": {**own, **told["error"]}}
-    if request_id:
-        body["error"]["request_id"] = request_id
-    return body
 
 
 def encode_error_event(failure: Failure, request_id: str) -> bytes:
