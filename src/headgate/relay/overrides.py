@@ -31,9 +31,7 @@ def _opened(body: Mapping[str, Any], override: Override) -> Body:
     """Decode the values that the override looks into."""
     touched = {*override.values, *(removal.path[0] for removal in override.removals)}
     return {
-        name: decoded(value, name)
-        if name in touched and isinstance(value, msgspec.Raw)
-        else value
+        name: decoded(value, name) if name in touched and isinstance(value, msgspec.Raw) else value
         for name, value in body.items()
     }
 
