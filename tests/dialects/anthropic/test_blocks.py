@@ -11,14 +11,14 @@ import pytest
 from headgate.base.failure import RelayError
 from headgate.dialects.anthropic.blocks import (
     decode_block,
+    decode_signature,
     encode_citation,
     encode_document_source,
+    encode_signature,
     encode_source,
     encode_thinking,
-    opened,
     opened_id,
     put_back,
-    sealed,
     sealed_id,
 )
 from headgate.dialects.leftovers import Leftovers
@@ -169,15 +169,19 @@ def test_a_block_that_lacks_its_name_is_refused_with_its_place() -> None:
 
 def test_anothers_signature_travels_in_an_envelope() -> None:
     signature = Signature("gemini", "CiQB.x/+=")
-    assert opened(sealed(signature)) == signature
-    assert sealed(signature) != signature.value
+    assert decode_signature(encode_signature(signature)) == signature
+    assert encode_signature(signature) != signature.value
 
 
 def test_the_vendors_own_signature_is_not_touched() -> None:
-    assert sealed(Signature("anthropic", "EqQ")) == "EqQ"
-    assert opened("EqQ") == Signature("anthropic", "EqQ")
-    assert sealed(None) == ""
-    assert opened("") is None
+    assert encode_signature(Signature("anthropic", "EqQ")) == "EqQ"
+    assert decode_signature("EqQ") == Signature("anthropic", "EqQ")
+    assert encode_signature(None) == ""
+    assert decode_signature("") is None
+
+
+def test_a_broken_envelope_proves_nothing() -> None:
+    assert decode_signature("hg1.thinking") is None
 
 
 def test_anothers_proof_on_a_call_travels_in_its_id() -> None:

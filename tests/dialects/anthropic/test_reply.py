@@ -149,7 +149,7 @@ def test_names_that_the_upstream_did_not_tell_are_ours() -> None:
         (Refusal(text="no"), {"type": "text", "text": "no"}),
         (
             Thinking(text="hm", signature=Signature("gemini", "CiQ")),
-            {"type": "thinking", "thinking": "hm", "signature": "hg1.gemini.CiQ"},
+            {"type": "thinking", "thinking": "hm", "signature": "hg1.thinking.gemini..CiQ"},
         ),
         (
             ToolCall(call_id="t", name="f", arguments="ls", custom=True),

@@ -6,8 +6,8 @@ from typing import Any
 from headgate.dialects.framing.sse import SseDecoder
 from headgate.dialects.openai_responses.call_writer import CallWriter, ThinkingWriter
 from headgate.dialects.openai_responses.events import EventWriter
-from headgate.dialects.openai_responses.provenance import opened
 from headgate.dialects.openai_responses.tools import Offered
+from headgate.dialects.seals import opened
 from headgate.ir.request import Signature, ToolCall
 
 NONE = Offered(None)

@@ -6,8 +6,8 @@ import pytest
 
 from headgate.base.failure import RelayError
 from headgate.dialects.openai_responses.items import read_input, read_instructions
-from headgate.dialects.openai_responses.provenance import sealed
 from headgate.dialects.openai_responses.tools import Offered
+from headgate.dialects.seals import sealed
 from headgate.dialects.strict_json import Reader
 from headgate.ir.request import (
     Image,

@@ -12,8 +12,8 @@ from headgate.dialects.openai_responses.output_items import (
     reasoning_item,
     text_proof_item,
 )
-from headgate.dialects.openai_responses.provenance import opened
 from headgate.dialects.openai_responses.tools import Offered
+from headgate.dialects.seals import opened
 from headgate.ir.loss import Losses
 from headgate.ir.request import Citation, Inline, Signature, Thinking, ToolCall
 

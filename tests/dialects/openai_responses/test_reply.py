@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from headgate.base.failure import FailureKind, RelayError
-from headgate.dialects.openai_responses.provenance import sealed
 from headgate.dialects.openai_responses.reply import (
     decode_reply,
     finish_of,
     incomplete_reason,
     parts_of,
 )
+from headgate.dialects.seals import sealed
 from headgate.ir.reply import Choice, Finish, Reply
 from headgate.ir.request import Opaque, Refusal, Signature, Text, Thinking, ToolCall
 from headgate.ir.usage import Usage

@@ -8,12 +8,12 @@ import pytest
 
 from headgate.base.failure import FailureKind, RelayError
 from headgate.dialects.dialect import Target
-from headgate.dialects.openai_responses.provenance import sealed
 from headgate.dialects.openai_responses.request import (
     decode_request,
     encode_request,
     patch_request,
 )
+from headgate.dialects.seals import sealed
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
     AudioOutput,

@@ -7,8 +7,8 @@ import pytest
 
 from headgate.base.failure import FailureKind, RelayError
 from headgate.base.frames import Frame
-from headgate.dialects.openai_responses.provenance import sealed
 from headgate.dialects.openai_responses.stream import ResponsesStreamDecoder
+from headgate.dialects.seals import sealed
 from headgate.ir.collect import collect
 from headgate.ir.events import (
     Ended,

@@ -6,7 +6,6 @@ Source: platform.claude.com/docs/en/api/messages (content blocks); `providers.md
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
@@ -15,6 +14,7 @@ from headgate.dialects.anthropic.models import NAME
 from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.lenient_json import compact
 from headgate.dialects.media import plain_text
+from headgate.dialects.seals import ENVELOPE, opened, packed, sealed, unpacked
 from headgate.dialects.strict_json import Reader
 from headgate.ir.request import (
     CacheMark,
@@ -35,9 +35,7 @@ from headgate.ir.request import (
     Uploaded,
 )
 
-# Our own envelope for a proof that another vendor made. It travels through the caller's history
-# inside the only field there is, and is opened again when it comes back.
-_ENVELOPE = "hg1."
+# A call's id has another vendor's proof inside, where that vendor wants it back.
 _SIGNED_ID = re.compile(r"(.*)__hg1__([a-z_]+)__([A-Za-z0-9_-]+)", re.DOTALL)
 _CITED_URL = "web_search_result_location"
 _NESTED = ("source", "citations", "cache_control")
@@ -95,12 +93,12 @@ def _document(reader: Reader, kept: Leftovers) -> Part | None:
 
 
 def _thinking(reader: Reader, _kept: Leftovers) -> Part:
-    signature = opened(reader.text("signature") or "")
+    signature = decode_signature(reader.text("signature") or "")
     return Thinking(text=reader.text("thinking") or "", signature=signature)
 
 
 def _redacted_thinking(reader: Reader, _kept: Leftovers) -> Part:
-    return Thinking(redacted=True, signature=opened(reader.text("data") or ""))
+    return Thinking(redacted=True, signature=decode_signature(reader.text("data") or ""))
 
 
 def _tool_use(reader: Reader, kept: Leftovers) -> Part:
@@ -186,31 +184,29 @@ def encode_citation(citation: Citation) -> Json | None:
     }
 
 
-def sealed(signature: Signature | None) -> str:
+def encode_signature(signature: Signature | None, *, redacted: bool = False) -> str:
     """Write a proof as a signature of this dialect, whoever made it."""
     if signature is None:
         return ""
     if signature.origin == NAME:
         return signature.value
-    return f"{_ENVELOPE}{signature.origin}.{signature.value}"
+    return sealed("redacted" if redacted else "thinking", signature)
 
 
-def opened(text: str) -> Signature | None:
-    """Read a signature back: whose is it? An empty one proves nothing."""
-    if not text:
-        return None
-    if text.startswith(_ENVELOPE):
-        origin, _, value = text.removeprefix(_ENVELOPE).partition(".")
-        return Signature(origin, value)
-    return Signature(NAME, text)
+def decode_signature(text: str) -> Signature | None:
+    """Read a signature back: whose is it? An empty one, or a broken envelope, proves nothing."""
+    if text.startswith(ENVELOPE):
+        seal = opened(text)
+        return None if seal is None else seal.signature
+    return Signature(NAME, text) if text else None
 
 
 def sealed_id(call: ToolCall) -> str:
     """Write a call's id with the proof inside that another vendor wants back (Gemini does)."""
     if call.signature is None or call.signature.origin == NAME:
         return call.call_id
-    packed = base64.urlsafe_b64encode(call.signature.value.encode()).rstrip(b"=").decode()
-    return f"{call.call_id}__hg1__{call.signature.origin}__{packed}"
+    value = packed(call.signature.value)
+    return f"{call.call_id}__hg1__{call.signature.origin}__{value}"
 
 
 def opened_id(text: str) -> tuple[str, Signature | None]:
@@ -218,19 +214,22 @@ def opened_id(text: str) -> tuple[str, Signature | None]:
     found = _SIGNED_ID.fullmatch(text)
     if found is None:
         return text, None
-    call_id, origin, packed = found.groups()
-    try:
-        value = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return text, None
-    return call_id, Signature(origin, value)
+    call_id, origin, value = found[1], found[2], unpacked(found[3])
+    return (text, None) if value is None else (call_id, Signature(origin, value))
 
 
 def encode_thinking(part: Thinking) -> Json:
     """Write a thinking block."""
     if part.redacted:
-        return {"type": "redacted_thinking", "data": sealed(part.signature)}
-    return {"type": "thinking", "thinking": part.text, "signature": sealed(part.signature)}
+        return {
+            "type": "redacted_thinking",
+            "data": encode_signature(part.signature, redacted=True),
+        }
+    return {
+        "type": "thinking",
+        "thinking": part.text,
+        "signature": encode_signature(part.signature),
+    }
 
 
 def encode_source(source: Source) -> Json | None:

@@ -14,7 +14,7 @@ import msgspec
 
 from headgate.base.failure import Failure, RelayError, bad_reply, broke_off
 from headgate.base.frames import Frame
-from headgate.dialects.anthropic.blocks import decode_block, decode_citation, opened
+from headgate.dialects.anthropic.blocks import decode_block, decode_citation, decode_signature
 from headgate.dialects.anthropic.errors import decode_error, failure_of
 from headgate.dialects.anthropic.models import NAME
 from headgate.dialects.anthropic.reply import call_input, decode_finish, decode_tier, decode_usage
@@ -256,7 +256,7 @@ class AnthropicStreamDecoder:
         if delta.thinking:
             return [*before, PartDelta(index, delta.thinking)]
         if delta.signature:
-            return [*before, PartDelta(index, signature=opened(delta.signature))]
+            return [*before, PartDelta(index, signature=decode_signature(delta.signature))]
         if delta.citation is not None:
             return [*before, PartDelta(index, citations=(decode_citation(delta.citation),))]
         return before

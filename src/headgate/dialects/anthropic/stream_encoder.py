@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from headgate.dialects.anthropic.blocks import sealed, sealed_id
+from headgate.dialects.anthropic.blocks import encode_signature, sealed_id
 from headgate.dialects.anthropic.errors import encode_error_event
 from headgate.dialects.anthropic.models import NAME
 from headgate.dialects.anthropic.reply import (
@@ -289,7 +289,7 @@ def _pieces(block: _Block, delta: PartDelta, losses: Losses) -> Iterator[bytes]:
         yield _opening(block.index, "citations_delta", "citation") + _json(wire) + _CLOSE
     if delta.signature is not None and isinstance(block.part, Thinking):
         opening = _opening(block.index, "signature_delta", "signature")
-        yield opening + _json(sealed(delta.signature)) + _CLOSE
+        yield opening + _json(encode_signature(delta.signature)) + _CLOSE
     elif delta.signature is not None:
         losses.dropped("reply.signature", f"a proof of {delta.signature.origin}")
     if delta.logprobs is not None:

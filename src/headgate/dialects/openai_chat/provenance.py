@@ -9,8 +9,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -20,6 +18,7 @@ import msgspec
 from headgate.base.ids import new_id
 from headgate.dialects.fields import legible
 from headgate.dialects.lenient_json import canonical, parsed_object
+from headgate.dialects.seals import packed, unpacked
 from headgate.ir.request import Json, Signature, Thinking, ToolCall
 
 NAME = "openai_chat"
@@ -138,8 +137,7 @@ def signed_call_id(call: ToolCall) -> str:
     call_id = call.call_id or new_id("call_")
     if call.signature is None or call.signature.origin != "gemini" or signature_in(call_id):
         return call_id
-    packed = base64.urlsafe_b64encode(call.signature.value.encode()).rstrip(b"=").decode()
-    return f"call_{packed}.{_MARK}{call_id}"
+    return f"call_{packed(call.signature.value)}.{_MARK}{call_id}"
 
 
 def signature_in(call_id: str) -> Signature | None:
@@ -147,12 +145,10 @@ def signature_in(call_id: str) -> Signature | None:
     found = _SIGNED_ID.fullmatch(call_id)
     if found is None:
         return None
-    packed = found[1]
-    try:
-        value = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError):
+    value = unpacked(found[1])
+    if value is None or not (value.isascii() and value.isprintable()):
         return None
-    return Signature("gemini", value) if value.isprintable() else None
+    return Signature("gemini", value)
 
 
 def unsigned_call_id(call_id: str) -> str:

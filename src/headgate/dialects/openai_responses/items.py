@@ -18,8 +18,9 @@ from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.lenient_json import compact
 from headgate.dialects.openai_responses.content import read_content
 from headgate.dialects.openai_responses.models import NAME
-from headgate.dialects.openai_responses.provenance import Seal, proof_in, read_reasoning
+from headgate.dialects.openai_responses.provenance import proof_in, read_reasoning
 from headgate.dialects.openai_responses.tools import Offered
+from headgate.dialects.seals import Seal
 from headgate.dialects.strict_json import Reader, invalid, joined
 from headgate.ir.request import (
     Audio,

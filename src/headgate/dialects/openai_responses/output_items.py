@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from headgate.dialects.lenient_json import objects_of
 from headgate.dialects.openai_responses.models import NAME
-from headgate.dialects.openai_responses.provenance import sealed
 from headgate.dialects.openai_responses.reply import OUTPUT
 from headgate.dialects.openai_responses.tools import Offered
+from headgate.dialects.seals import sealed
 from headgate.ir.loss import Losses, change_citations
 from headgate.ir.request import Citation, Inline, Json, Signature, Thinking, ToolCall
 

@@ -8,60 +8,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from typing import Literal, get_args
-
 import msgspec
 
 from headgate.dialects.fields import legible
 from headgate.dialects.lenient_json import canonical, objects_of, parsed_object, text_of
 from headgate.dialects.openai_responses.models import NAME
+from headgate.dialects.seals import ENVELOPE, Seal, opened
 from headgate.ir.request import Json, Signature, Thinking
 
-# What is sealed: thinking with its text, thinking without; the proof on the text just before, on
-# the next picture, on the call of an id.
-SealKind = Literal["thinking", "redacted", "text", "image", "call"]
-
-ENVELOPE = "hg1."
 PARAGRAPH = "\n\n"  # between the parts of a summary
-_KINDS: dict[str, SealKind] = {kind: kind for kind in get_args(SealKind)}
-
-
-class Seal(msgspec.Struct, frozen=True, kw_only=True):
-    """An opened envelope. `call_id` names the call that a proof of kind "call" is on."""
-
-    kind: SealKind
-    signature: Signature | None
-    call_id: str = ""
-
-    @property
-    def is_thinking(self) -> bool:
-        """Whether the item is reasoning itself, not the proof on another item."""
-        return self.kind in ("thinking", "redacted")
-
-
-def sealed(kind: SealKind, signature: Signature | None, call_id: str = "") -> str:
-    """Put a proof into an envelope: `hg1.<kind>.<origin>.<call id>.<value>`."""
-    origin, value = (signature.origin, signature.value) if signature is not None else ("", "")
-    packed = base64.urlsafe_b64encode(call_id.encode()).rstrip(b"=").decode()
-    return f"{ENVELOPE}{kind}.{origin}.{packed}.{value}"
-
-
-def opened(text: object) -> Seal | None:
-    """Open an envelope. None if this is none of ours."""
-    if not isinstance(text, str) or not text.startswith(ENVELOPE):
-        return None
-    pieces = text.split(".", 4)
-    if len(pieces) != 5 or pieces[1] not in _KINDS:
-        return None
-    _, kind, origin, packed, value = pieces
-    try:
-        call_id = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-    signature = Signature(origin, value) if origin else None
-    return Seal(kind=_KINDS[kind], signature=signature, call_id=call_id)
 
 
 # ------------------------------------------------------------- an upstream's own items

@@ -22,12 +22,7 @@ from headgate.dialects.lenient_json import objects_of, parsed_object, text_of
 from headgate.dialects.openai_responses.content import citation_of
 from headgate.dialects.openai_responses.errors import decode_error, failure_of
 from headgate.dialects.openai_responses.models import NAME
-from headgate.dialects.openai_responses.provenance import (
-    PARAGRAPH,
-    Seal,
-    proof_in,
-    read_reasoning,
-)
+from headgate.dialects.openai_responses.provenance import PARAGRAPH, proof_in, read_reasoning
 from headgate.dialects.openai_responses.reply import (
     add_leftovers,
     call_of,
@@ -41,6 +36,7 @@ from headgate.dialects.openai_responses.reply import (
 )
 from headgate.dialects.openai_responses.stream_parts import Item, Key, Parts
 from headgate.dialects.openai_responses.usage import usage_in
+from headgate.dialects.seals import Seal
 from headgate.ir.events import (
     Ended,
     Event,
