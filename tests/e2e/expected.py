@@ -5,7 +5,6 @@ The same readers serve for recorded answers and for what headgate gave its calle
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from itertools import zip_longest
 from typing import Any
@@ -63,8 +62,6 @@ FINISHES: dict[Any, str] = {
     "load": "stop",
 }
 
-_TAGGED = re.compile(r"\A\s*<think>.*?(</think>\s*|\Z)", re.DOTALL)
-
 
 class Meaning(msgspec.Struct, kw_only=True):
     """The things that must survive a translation."""
@@ -76,8 +73,7 @@ class Meaning(msgspec.Struct, kw_only=True):
     completion: int = 0
 
     def ended(self, reason: object) -> Meaning:
-        """Take the vendor's word for the end; thinking between tags is none of the text."""
-        self.text = _TAGGED.sub("", self.text)
+        """Take the vendor's word for the end."""
         known = isinstance(reason, str | int)
         self.finish = FINISHES.get(reason, "stop") if known else "stop"
         if self.calls and self.finish == "stop":

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -178,17 +177,6 @@ def thinking_text(message: Json) -> str:
     return (text or told) + content_text(message.get("content"), "thinking")
 
 
-TAGGED = re.compile(r"\s*<think>\s*(.*?)(?:</think>\s*(.*))?", re.DOTALL)
-
-
-def untagged(said: Json) -> Json:
-    """Some servers leave the thinking in the text, between tags."""
-    found = TAGGED.fullmatch(said["text"])
-    if found is None or said["thinking"]:
-        return said
-    return said | {"thinking": found[1], "text": found[2] or ""}
-
-
 def finish(reasons: list[Any], calls: list[Any]) -> str:
     told = [reason for reason in reasons if reason]
     word = FINISHES[told[-1]] if told else "stop"
@@ -226,14 +214,12 @@ def expected_whole(body: Json) -> list[Json]:
     # Azure leaves the message out when its filter has taken everything.
     messages = [choice.get("message", {}) for choice in body["choices"]]
     return [
-        untagged(
-            {
-                "text": content_text(message.get("content"), "text"),
-                "thinking": thinking_text(message),
-                "calls": calls_of(message),
-                "finish": finish([choice.get("finish_reason")], calls_of(message)),
-            }
-        )
+        {
+            "text": content_text(message.get("content"), "text"),
+            "thinking": thinking_text(message),
+            "calls": calls_of(message),
+            "finish": finish([choice.get("finish_reason")], calls_of(message)),
+        }
         for choice, message in zip(body["choices"], messages, strict=True)
     ]
 
@@ -322,7 +308,7 @@ def expected_streamed(chunks: list[Json]) -> list[Json]:
                 "finish": finish([share.get("finish_reason") for share in shares], calls),
             }
         )
-    return [untagged(said) for said in said_by]
+    return said_by
 
 
 def last_usage(chunks: list[Json]) -> Json | None:

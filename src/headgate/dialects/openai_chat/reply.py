@@ -34,7 +34,6 @@ from headgate.dialects.openai_chat.provenance import (
     thinking_of,
 )
 from headgate.dialects.openai_chat.sources import sources_of, without_sources
-from headgate.dialects.openai_chat.think_tags import split
 from headgate.dialects.openai_chat.usage import encode_usage, usage_in
 from headgate.ir.loss import Losses, change_citations, drop_block, drop_extras
 from headgate.ir.reply import Choice, Reply
@@ -123,8 +122,6 @@ def _message_parts(message: Json) -> list[Part]:
     )
     parts: list[Part] = list(thinking_of(thinking, objects_of(message.get("reasoning_details"))))
     content = content_parts(message.get("content"))
-    if not parts and isinstance(message.get("content"), str):
-        content = [part for text in content for part in _untagged(text)]
     citations = tuple(citation_of(note) for note in objects_of(message.get("annotations")))
     parts += _with_citations(content, citations)
     if refusal := text_of(message.get("refusal")):
@@ -138,16 +135,6 @@ def _message_parts(message: Json) -> list[Part]:
     if isinstance(legacy, dict) and legacy.get("name"):
         parts.append(_function_call(legacy, ""))
     return parts
-
-
-def _untagged(part: Part) -> list[Part]:
-    """Cut the thinking from the beginning of a text."""
-    if not isinstance(part, Text):
-        return [part]
-    return [
-        Thinking(text=piece.text) if piece.is_thought else Text(text=piece.text)
-        for piece in split(part.text)
-    ]
 
 
 def content_parts(content: object) -> list[Part]:

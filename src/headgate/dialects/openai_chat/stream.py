@@ -29,7 +29,6 @@ from headgate.dialects.openai_chat.reply import (
     image_of,
 )
 from headgate.dialects.openai_chat.sources import sources_of, without_sources
-from headgate.dialects.openai_chat.think_tags import Piece, ThinkTags
 from headgate.dialects.openai_chat.usage import usage_in
 from headgate.dialects.openai_chat.wire import (
     CallPiece,
@@ -209,8 +208,6 @@ class _ChoiceReader:
         self._legacy_call: _Call | None = None
         self._thought = (0, 0)  # length and checksum of the open thinking part's text
         self._is_signed = False  # the open thinking part has its signature: it is complete
-        self._tags: ThinkTags | None = ThinkTags()  # as long as the text may hold thinking
-        self._late: Json | None = None  # logprobs of text that is held back
         self._cited: set[str] = set()
 
     # ------------------------------------------------------------------ one chunk
@@ -231,14 +228,12 @@ class _ChoiceReader:
 
     def finish(self, events: list[Event]) -> None:
         """End the choice."""
-        self._let_go(events)
         self._close(events)
         self._close_calls(events)
         events.append(Finished(finish_of(self.raw_reason, bool(self._last_calls)), self.choice))
 
     def cite(self, left: Json, events: list[Event]) -> bool:
         """Give the sources that stand beside the choices to the text, if it is still open."""
-        self._let_go(events)
         sources = sources_of(left, self._cited) if self._kind is Text else ()
         if sources:
             events.append(PartDelta(self._part, choice=self.choice, citations=sources))
@@ -246,19 +241,13 @@ class _ChoiceReader:
 
     def _read_delta(self, delta: Delta, events: list[Event]) -> None:
         if delta.reasoning_details or delta.reasoning_content or delta.reasoning:
-            self._let_go(events)
             self._read_thinking(delta, events)
         content = delta.content
         if content:
-            if not isinstance(content, str):
-                self._let_go(events)
-                self._read_blocks(content, events)
-            elif self._tags is None:
+            if isinstance(content, str):
                 self._say(Text, content, events)
             else:
-                self._sort(self._tags.feed(content), events)
-        if self._tags is not None and _says_more(delta):
-            self._let_go(events)
+                self._read_blocks(content, events)
         if delta.refusal:
             self._say(Refusal, delta.refusal, events)
         if delta.annotations:
@@ -278,8 +267,6 @@ class _ChoiceReader:
 
     def _read_logprobs(self, logprobs: Json, events: list[Event], count: int) -> None:
         """Hang the logprobs on this chunk's delta, or else on the part that is open."""
-        if self._late is not None:
-            logprobs, self._late = _joined(self._late, logprobs), None
         for index in range(count, len(events)):
             event = events[index]
             if isinstance(event, PartDelta):
@@ -287,8 +274,6 @@ class _ChoiceReader:
                 return
         if self._kind is not None:
             events.append(PartDelta(self._part, choice=self.choice, logprobs=logprobs))
-        elif self._tags is not None:
-            self._late = logprobs
 
     # ------------------------------------------------------------ parts one by one
 
@@ -330,22 +315,6 @@ class _ChoiceReader:
         self._close(events)
         self._close_calls(events)
         events.append(PartEnded(self._start(part, events), self.choice))
-
-    def _sort(self, pieces: list[Piece], events: list[Event]) -> None:
-        """Say what a text begins with, thought or not, as far as its tags are known."""
-        for piece in pieces:
-            self._say(Thinking if piece.is_thought else Text, piece.text, events)
-        if self._tags is not None and self._tags.is_done:
-            self._tags = None
-
-    def _let_go(self, events: list[Event]) -> None:
-        """Look for tags no more: the text is over, or something else came before or after it."""
-        tags, self._tags = self._tags, None
-        count = len(events)
-        if tags is not None:
-            self._sort(tags.end(), events)
-        if self._late is not None:
-            self._read_logprobs({}, events, count)
 
     def _read_thinking(self, delta: Delta, events: list[Event]) -> None:
         text = delta.reasoning_content or delta.reasoning or ""
@@ -460,20 +429,6 @@ class _ChoiceReader:
             self._note_call(call)
             self._legacy_call = call
         self._argue(call, piece.arguments or "", events)
-
-
-def _says_more(delta: Delta) -> bool:
-    return bool(
-        delta.refusal or delta.annotations or delta.audio or delta.images or delta.tool_calls
-    ) or (delta.function_call is not None and bool(delta.function_call.name))
-
-
-def _joined(earlier: Json, later: Json) -> Json:
-    """Join the logprobs of two chunks."""
-    return {
-        name: [*(earlier.get(name) or ()), *(later.get(name) or ())]
-        for name in {**earlier, **later}
-    }
 
 
 def _custom_piece(custom: CustomPiece | None) -> tuple[str | None, str | None]:
