@@ -11,6 +11,7 @@ from itertools import chain
 
 import msgspec
 
+from headgate.base.clock import SystemClock
 from headgate.base.failure import Blame, FailureKind, RelayError
 from headgate.base.frames import Frame
 from headgate.dialects import embed_content
@@ -38,9 +39,16 @@ from headgate.ir.events import (
 )
 from headgate.ir.loss import Losses
 from headgate.ir.reply import Reply
+from headgate.relay.call import asks_for_usage, flag_field, text_field
+from headgate.relay.conversations import items_of
 from headgate.relay.lane import PassThrough, StreamLane, Translated
+from headgate.relay.moderation import last_user_text
+from headgate.relay.need import estimated_prompt, request_type
+from headgate.relay.remembering import Memory, Stores, refuse_state
 from headgate.relay.renaming import Renaming
+from headgate.relay.sessions import session_of
 from headgate.upstream.classify import classify
+from tests.calls import call
 from tests.dialects.streams import frames_of
 
 Entry = Callable[[bytes], object]
@@ -98,6 +106,24 @@ def ask_fields(read: Callable[[Fields], object], data: bytes) -> None:
     msgspec.json.encode(read(decode_fields(data)))
 
 
+def look(dialect: str, data: bytes) -> None:
+    """Look into a request as the relay does before any upstream is known."""
+    fields = decode_fields(data)
+    flag_field(fields, "stream")
+    asks_for_usage(fields)
+    asked = call(data, dialect=dialect, fields=fields)
+    asked.max_tokens()
+    asked.answers()
+    last_user_text(asked)
+    estimated_prompt(asked)
+    request_type(asked)
+    session_of(asked, "k")
+    refuse_state(asked)
+    items_of(fields.get("input"))
+    Memory("k", Stores(), SystemClock()).resumed(asked)
+    text_field(fields, "model")
+
+
 def ask_model(write: Callable[[Fields, str, Losses], object], data: bytes) -> None:
     """Read a request, and write it for an upstream's model."""
     msgspec.json.encode(write(decode_fields(data), "m", Losses("x")))
@@ -122,6 +148,7 @@ def for_callers() -> Mapping[str, Entry]:
     found: dict[str, Entry] = {"decode_fields": decode_fields}
     for name, dialect in DIALECTS.items():
         found[f"request {name}"] = partial(ask, dialect)
+        found[f"look {name}"] = partial(look, name)
     for name in COUNTS:
         found[f"count {name}"] = partial(ask_count, name)
     for name, embeddings in EMBEDDINGS.items():

@@ -96,7 +96,7 @@ def seeds(place: str) -> tuple[bytes, ...]:
     if kind == "stream":
         return tuple(stream.data for stream in made() if stream.wire == name)
     found: list[Mapping[str, Any]] = list(_FORMS.get(kind, ()))
-    if kind in ("request", "count", "decode_fields"):
+    if kind in ("request", "look", "count", "decode_fields"):
         wanted = "openai_chat" if kind == "decode_fields" else name
         found += [f.bodies[wanted] for f in features("requests") if wanted in f.bodies]
     if kind in ("reply", "usage"):
@@ -106,6 +106,14 @@ def seeds(place: str) -> tuple[bytes, ...]:
             {"model": "m", "prompt": "hi", "max_tokens": 5, "suffix": "x", "logprobs": 2},
             {"model": "m", "prompt": ["hi", "ho"], "stream": True, "echo": True, "stop": ["."]},
             {"id": "c", "choices": [{"text": "hi", "index": 0, "finish_reason": "stop"}]},
+        ]
+    if kind == "look":
+        metadata = {"user_id": '{"session_id":"s1","device_id":"d"}'}
+        asked = {"model": "m", "metadata": metadata, "n": 2, "max_tokens": 5, "stream": True}
+        found += [
+            {**asked, "stream_options": {"include_usage": True}, "prompt": "hi"},
+            {**asked, "generationConfig": {"maxOutputTokens": 3, "candidateCount": 2}},
+            {**asked, "input": [{"role": "user", "content": [{"text": "hi"}]}], "store": False},
         ]
     if place == "embedContent False":
         found += _FORMS["batchEmbedContents"]

@@ -38,6 +38,7 @@ _DONE = {"type": "response.output_item.done", "output_index": 0, "item": _CALL}
 _MORE = {"type": "response.function_call_arguments.delta", "output_index": 0, "delta": "{"}
 _END = {"type": "response.completed", "response": {"id": "r", "status": "completed"}}
 ITEM_TWICE = (_ADDED, _ADDED, _DONE, _END)
+LATE_START = (_DONE, _ADDED, _MORE, _DONE, _END)
 LATE_ARGUMENTS = (_ADDED, _DONE, _MORE, _END)
 PLACES = {name: (entry, is_right) for name, entry, is_right in places()}
 STREAMS = [name for name in PLACES if name.startswith("stream ")]
@@ -156,10 +157,24 @@ def test_recorded_streams_made_wrong_are_read_or_refused(place: str) -> None:
         ),
         ("vectors openai_chat", b'{"data":[],"usage":{}}'),
         ("refusal openai_chat", b'{"detail":[{"loc":7,"msg":"wrong"}]}'),
+        ("task speech", b'{"text":"hi","usage":{"type":"duration","seconds":%b}}' % (b"9" * 400)),
+        (
+            "reply bedrock_converse",
+            b'{"output":{"message":{"content":[{"citationsContent":{"content":[{"text":"a"}],'
+            b'"citations":[{"sourceContent":9}]}}]}},"stopReason":"end_turn"}',
+        ),
+        (
+            "request gemini",
+            b'{"contents":[{"parts":[{"text":"Hi"}]}],'
+            b'"generationConfig":{"thinkingConfig":{"thinkingLevel":["HIGH"]}}}',
+        ),
+        # JSON within a text, deeper than any parser goes.
+        ("look anthropic", b'{"metadata":{"user_id":"{%b session"}}' % (b'\\"a\\":' + b"[" * 9000)),
         # Events in another order than any vendor has ever sent them.
         ("stream bedrock_converse", LATE_WORDS),
         ("stream openai_responses", sse(*ITEM_TWICE)),
         ("stream openai_responses", sse(*LATE_ARGUMENTS)),
+        ("stream openai_responses", sse(*LATE_START)),
     ],
 )
 def test_what_fuzzing_found_stays_repaired(place: str, data: bytes) -> None:

@@ -240,3 +240,59 @@ def test_form_without_a_usable_boundary_is_refused(content_type: bytes) -> None:
 )
 def test_other_bodies_are_no_forms(content_type: bytes | None) -> None:
     assert not is_form(content_type)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                field("model", b"whisper-1"),
+                upload("file", b"RIFF" * 50),
+                *(
+                    b"--b",
+                    b"--b--",
+                    b"\r\n",
+                    b"\r",
+                    b"\n",
+                    b"-",
+                    b":",
+                    b";",
+                    b'"',
+                    b"\\",
+                    b"\0",
+                    b"\xff",
+                ),
+                *(
+                    b"Content-Disposition: form-data",
+                    b'; name="a"',
+                    b"; name*=UTF-8''x",
+                    b"a" * 9000,
+                ),
+                *(b"Content-Transfer-Encoding: base64", b"Content-Type: x", END),
+            ]
+        )
+        | st.binary(max_size=8),
+        max_size=12,
+    ),
+    st.integers(1, 50),
+)
+def test_any_pieces_are_a_form_or_are_refused(pieces: list[bytes], size: int) -> None:
+    data = b"".join(pieces)
+    outcomes = []
+    for cut in ([data], [data[at : at + size] for at in range(0, len(data), size)]):
+        try:
+            outcomes.append(contents(read(*cut)))
+        except RelayError as error:
+            assert error.failure.rule.status in (400, 413)
+            outcomes.append([])
+    assert outcomes[0] == outcomes[1]
+
+
+@given(st.binary(max_size=120))
+def test_any_content_type_names_a_boundary_or_is_refused(value: bytes) -> None:
+    for content_type in (value, b"multipart/form-data; boundary=" + value):
+        is_form(content_type)
+        try:
+            assert boundary_of(content_type)
+        except RelayError as error:
+            assert error.failure.kind is FailureKind.INVALID_REQUEST

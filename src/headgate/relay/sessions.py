@@ -121,6 +121,6 @@ def _in_body(call: Call) -> str:
         user_id = _metadata.decode(raw).user_id
         if user_id.startswith("{"):
             return _user.decode(user_id).session_id
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return ""
     return user_id.partition(_IN_USER_ID)[2]

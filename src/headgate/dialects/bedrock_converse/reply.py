@@ -12,7 +12,7 @@ from typing import Any
 from headgate.base.failure import RelayError
 from headgate.dialects.bedrock_converse.errors import content_of, inspect_reply
 from headgate.dialects.bedrock_converse.wire import NAME, decode_redacted, decode_signature
-from headgate.dialects.lenient_json import compact, parsed_object
+from headgate.dialects.lenient_json import compact, objects_of, parsed_object
 from headgate.ir.reply import Choice, Finish, FinishReason, Reply
 from headgate.ir.request import (
     Citation,
@@ -95,8 +95,7 @@ def decode_citation(native: Json) -> Citation:
     """Read one citation; offsets are into the document cited, not into our text, so not kept."""
     location = native.get("location")
     web = location.get("web") if isinstance(location, dict) else None
-    sources = native.get("sourceContent")
-    texts = [s.get("text") for s in sources if isinstance(s, dict)] if sources else []
+    texts = [source.get("text") for source in objects_of(native.get("sourceContent"))]
     return Citation(
         url=str(web.get("url") or "") if isinstance(web, dict) else "",
         title=str(native.get("title") or ""),

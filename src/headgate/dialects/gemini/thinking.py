@@ -65,10 +65,10 @@ def decode_thinking(value: object, place: str) -> tuple[Reasoning | None, Json]:
 def _effort(value: object, place: str) -> Effort | None:
     if isinstance(value, int) and 0 <= value < len(_ENUM_LEVELS):
         value = _ENUM_LEVELS[value]
-    word = value.lower() if isinstance(value, str) else value
+    word = value.lower() if isinstance(value, str) else None
     if word in {"", "thinking_level_unspecified"}:
         return None
-    if word not in _EFFORTS:
+    if word is None or word not in _EFFORTS:
         raise invalid("Expected one of minimal, low, medium, high", place)
     return _EFFORTS[word]
 

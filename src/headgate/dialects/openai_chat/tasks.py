@@ -113,9 +113,9 @@ def task_usage(fields: Fields) -> Usage | None:
 
 def clamped_up(value: object) -> int:
     """Read a number of seconds, every begun one counted."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return 0
-    return clamped(math.ceil(value))
+    if isinstance(value, float) and math.isfinite(value):
+        value = math.ceil(value)
+    return clamped(value)
 
 
 def _object(fields: Fields, name: str) -> Mapping[str, Any]:

@@ -158,7 +158,7 @@ class ResponsesStreamDecoder:
         """An item begins: calls are shown at once, the others when they say something."""
         body = _object(event.item)
         _, item = self._item(event)
-        if item.call >= 0:
+        if item.call >= 0 or item.is_done:
             return  # it has begun already
         kind = body.get("type")
         if kind == "function_call" or (kind == "custom_tool_call" and not is_servers(body)):
