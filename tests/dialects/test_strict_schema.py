@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.dialects.strict_schema import EMPTY, object_schema, strict_schema
+from headgate.dialects.strict_schema import (
+    EMPTY,
+    answer_schema,
+    object_schema,
+    strict_schema,
+    tool_schema,
+)
+from headgate.ir.loss import Losses
+from headgate.ir.request import Tool
 
 
 def test_objects_are_closed_at_every_depth() -> None:
@@ -134,3 +142,29 @@ def test_what_is_not_enforced_is_told_in_the_description() -> None:
 def test_a_closed_schema_stays_as_it_is() -> None:
     schema = {"type": ["object", "null"], "properties": {}, "additionalProperties": False}
     assert strict_schema(schema) == (schema, False)
+
+
+@pytest.mark.parametrize(
+    ("strict", "structured", "lost"),
+    [
+        (None, True, []),
+        (True, True, ["tools[0].function.parameters"]),
+        (True, False, ["tools[0].function.strict"]),
+        (False, False, []),
+    ],
+)
+def test_a_strict_tool_has_a_strict_schema(
+    strict: bool | None, structured: bool, lost: list[str]
+) -> None:
+    losses = Losses("some wire")
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}}
+    tool = Tool(name="f", schema=schema, strict=strict)
+    written = tool_schema(tool, "tools[0]", structured, losses)
+    assert (written == schema) == (not (strict and structured))
+    assert [loss.field for loss in losses] == lost
+
+
+def test_a_changed_schema_of_an_answer_is_named() -> None:
+    losses = Losses("some wire")
+    assert answer_schema({"type": "object"}, losses)["additionalProperties"] is False
+    assert [loss.field for loss in losses] == ["response_format.json_schema.schema"]

@@ -11,6 +11,7 @@ from headgate.ir.request import (
     Remote,
     Source,
     Text,
+    ToolChoice,
     ToolResult,
     Turn,
     Uploaded,
@@ -56,3 +57,15 @@ def test_a_request_cannot_be_changed_by_whom_it_is_handed_to() -> None:
     request = ChatRequest(model="m", turns=())
     with pytest.raises(AttributeError):
         request.model = "other"  # type: ignore[misc]  # what this test is about
+
+
+@pytest.mark.parametrize(
+    ("choice", "allowed"),
+    [
+        (ToolChoice(mode="auto"), ["a", "b"]),
+        (ToolChoice(mode="required", allowed=("b",)), ["b"]),
+        (ToolChoice(mode="tool", name="a"), ["a"]),
+    ],
+)
+def test_a_choice_tells_which_tools_it_allows(choice: ToolChoice, allowed: list[str]) -> None:
+    assert [name for name in ("a", "b") if choice.allows(name)] == allowed

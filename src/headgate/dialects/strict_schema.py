@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import Any
 
 from headgate.dialects.lenient_json import compact
-from headgate.ir.request import Json
+from headgate.ir.loss import Losses
+from headgate.ir.request import Json, Tool
 
 EMPTY: Json = {"type": "object", "properties": {}}
 
@@ -53,6 +54,29 @@ def object_schema(schema: Json | None) -> tuple[Json, bool]:
     if kept.get("type", "object") != "object":
         return EMPTY, True
     return {"type": "object", **kept}, weakened
+
+
+def answer_schema(schema: Json, losses: Losses) -> Json:
+    """Write the schema of an answer, and name it if it was changed."""
+    cleaned, changed = strict_schema(schema)
+    if changed:
+        losses.changed("response_format.json_schema.schema", "objects closed, limits became words")
+    return cleaned
+
+
+def tool_schema(tool: Tool, place: str, structured: bool, losses: Losses) -> Json:
+    """Write the schema of a tool; `structured`: the model keeps to a strict one. Names changes."""
+    field = f"{place}.function"
+    schema, weakened = object_schema(tool.schema)
+    if weakened:
+        losses.changed(f"{field}.parameters", "must be an object without unions")
+    if tool.strict and not structured:
+        losses.dropped(f"{field}.strict")
+    elif tool.strict:
+        schema, cleaned = strict_schema(schema)
+        if cleaned:
+            losses.changed(f"{field}.parameters", "limits became words")
+    return schema
 
 
 def _strict(schema: Json) -> Json:

@@ -196,6 +196,12 @@ class ToolChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str = ""
     allowed: tuple[str, ...] = ()
 
+    def allows(self, name: str) -> bool:
+        """Whether this tool may be called, if any may."""
+        if self.mode == "tool":
+            return name == self.name
+        return not self.allowed or name in self.allowed
+
 
 class ResponseFormat(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The form of the answer. With kind "json_schema", `schema` is set."""

@@ -8,7 +8,7 @@ import pytest
 
 from headgate.dialects.anthropic.models import rules_of
 from headgate.dialects.anthropic.sampling import encode_sampling
-from headgate.dialects.anthropic.thinking import Thoughts
+from headgate.dialects.claude_thinking import Thoughts
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest
 

@@ -8,7 +8,6 @@ import pytest
 
 from headgate.base.failure import RelayError
 from headgate.dialects.anthropic.models import rules_of
-from headgate.dialects.anthropic.thinking import Thoughts
 from headgate.dialects.anthropic.tools import (
     decode_tool_choice,
     decode_tools,
@@ -16,6 +15,7 @@ from headgate.dialects.anthropic.tools import (
     encode_tools,
     unforced,
 )
+from headgate.dialects.claude_thinking import Thoughts
 from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.strict_json import Reader
 from headgate.ir.loss import Losses

@@ -39,6 +39,10 @@ class ModelRules(msgspec.Struct, frozen=True, kw_only=True):
     structured: bool = True  # output_config.format and strict tools
     system_turns: bool = False  # role "system" inside `messages`
 
+    def limit_with(self, budget: int) -> int:
+        """Give the default limit of the output beside a budget of thoughts."""
+        return self.max_tokens if budget < self.max_tokens else budget + self.max_tokens
+
 
 _OLD = ModelRules(thinking="none", structured=False)
 _SHORT_EFFORTS: tuple[Effort, ...] = ("low", "medium", "high", "max")

@@ -17,12 +17,6 @@ from headgate.dialects.anthropic.blocks import decode_block, decode_cache, encod
 from headgate.dialects.anthropic.messages import arrange, shortened
 from headgate.dialects.anthropic.models import NAME, ModelRules, rules_of
 from headgate.dialects.anthropic.sampling import encode_sampling
-from headgate.dialects.anthropic.thinking import (
-    Limits,
-    Thoughts,
-    encode_reasoning,
-    suffix_reasoning,
-)
 from headgate.dialects.anthropic.tools import (
     decode_tool_choice,
     decode_tools,
@@ -30,10 +24,16 @@ from headgate.dialects.anthropic.tools import (
     encode_tools,
     unforced,
 )
+from headgate.dialects.claude_thinking import (
+    Limits,
+    Thoughts,
+    encode_reasoning,
+    suffix_reasoning,
+)
 from headgate.dialects.dialect import Fields, Target
 from headgate.dialects.leftovers import Leftovers, by_place
 from headgate.dialects.strict_json import Reader, invalid, joined, parsed
-from headgate.dialects.strict_schema import strict_schema
+from headgate.dialects.strict_schema import answer_schema
 from headgate.ir.efforts import EFFORTS
 from headgate.ir.loss import Losses
 from headgate.ir.request import (
@@ -227,12 +227,13 @@ def encode_request(request: ChatRequest, target: Target, losses: Losses) -> Json
             max_tokens=request.max_tokens,
             forced_tool=choice is not None and choice["type"] in ("any", "tool"),
             unsigned_tool_turn=arranged.unsigned_tool_turn,
+            with_budget=rules.limit_with,
         ),
         losses,
     )
     form, instruction = _encode_format(request.response_format, rules, losses)
     system = arranged.system + instruction
-    body: Json = {"model": target.model, "max_tokens": thoughts.max_tokens}
+    body: Json = {"model": target.model, "max_tokens": thoughts.max_tokens or rules.max_tokens}
     if system:
         body["system"] = shortened(system)
     body["messages"] = arranged.messages
@@ -284,10 +285,7 @@ def _encode_format(
     if schema is None or not rules.structured:
         losses.changed("response_format", "asked for in the system prompt")
         return None, [{"type": "text", "text": in_words(schema)}]
-    schema, cleaned = strict_schema(schema)
-    if cleaned:
-        losses.changed("response_format.json_schema.schema", "objects closed, limits became words")
-    return {"type": "json_schema", "schema": schema}, []
+    return {"type": "json_schema", "schema": answer_schema(schema, losses)}, []
 
 
 def _encode_output(thoughts: Thoughts, form: Json | None) -> Json:

@@ -7,7 +7,7 @@ Source: platform.claude.com/docs/en/build-with-claude/extended-thinking (feature
 from __future__ import annotations
 
 from headgate.dialects.anthropic.models import ModelRules
-from headgate.dialects.anthropic.thinking import Thoughts
+from headgate.dialects.claude_thinking import Thoughts
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, Json
 

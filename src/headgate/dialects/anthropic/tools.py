@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from headgate.dialects.anthropic.blocks import decode_cache, encode_cache, put_back
 from headgate.dialects.anthropic.messages import acceptable_name
 from headgate.dialects.anthropic.models import NAME, ModelRules
-from headgate.dialects.anthropic.thinking import Thoughts
+from headgate.dialects.claude_thinking import Thoughts
 from headgate.dialects.leftovers import Leftovers
 from headgate.dialects.lenient_json import compact
 from headgate.dialects.strict_json import Reader, invalid
-from headgate.dialects.strict_schema import object_schema, strict_schema
+from headgate.dialects.strict_schema import tool_schema
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, CustomTool, Json, NativeTool, Tool, ToolChoice
 
@@ -94,21 +94,12 @@ def encode_tools(
 
 
 def _encode_tool(tool: Tool, place: str, rules: ModelRules, losses: Losses) -> Json:
-    schema, weakened = object_schema(tool.schema)
-    if weakened:
-        losses.changed(f"{place}.function.parameters", "must be an object without unions")
     encoded: Json = {"name": tool.name}
     if tool.description:
         encoded["description"] = tool.description
-    if tool.strict and rules.structured:
-        schema, cleaned = strict_schema(schema)
-        if cleaned:
-            losses.changed(f"{place}.function.parameters", "limits became words")
-    encoded["input_schema"] = schema
+    encoded["input_schema"] = tool_schema(tool, place, rules.structured, losses)
     if tool.strict is not None and rules.structured:
         encoded["strict"] = tool.strict
-    elif tool.strict:
-        losses.dropped(f"{place}.function.strict")
     if tool.cache is not None:
         encoded["cache_control"] = encode_cache(tool.cache)
     return encoded

@@ -17,16 +17,12 @@ from headgate.dialects.answer_forms import described_schema, in_words
 from headgate.dialects.bedrock_converse.blocks import BlockWriter
 from headgate.dialects.bedrock_converse.messages import arrange, mark_end
 from headgate.dialects.bedrock_converse.models import ModelRules, rules_of
-from headgate.dialects.bedrock_converse.thinking import (
-    Limits,
-    Thoughts,
-    encode_reasoning,
-    suffix_reasoning,
-)
+from headgate.dialects.bedrock_converse.thinking import Thoughts, encode_reasoning, limit_with
 from headgate.dialects.bedrock_converse.tools import encode_tool_config, is_forced, unforced
+from headgate.dialects.claude_thinking import Limits, suffix_reasoning
 from headgate.dialects.dialect import Target
 from headgate.dialects.lenient_json import compact
-from headgate.dialects.strict_schema import strict_schema
+from headgate.dialects.strict_schema import answer_schema
 from headgate.ir.custom_tools import as_functions
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, Json, ResponseFormat
@@ -72,6 +68,7 @@ def encode_request(request: ChatRequest, target: Target, losses: Losses) -> Json
             max_tokens=request.max_tokens,
             forced_tool=is_forced(config),
             unsigned_tool_turn=arranged.unsigned_tool_turn,
+            with_budget=limit_with,
         ),
         losses,
     )
@@ -214,10 +211,7 @@ def _encode_output(
     if not asked.schema or not rules.structured:
         losses.changed("response_format", "asked for in the system prompt")
         return output, [{"text": in_words(described_schema(asked, losses))}]
-    schema, cleaned = strict_schema(asked.schema)
-    if cleaned:
-        losses.changed("response_format.json_schema.schema", "objects closed, limits became words")
-    form: Json = {"schema": compact(schema)}
+    form: Json = {"schema": compact(answer_schema(asked.schema, losses))}
     if asked.name:
         form["name"] = asked.name
     if asked.description:

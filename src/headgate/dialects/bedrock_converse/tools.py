@@ -16,7 +16,7 @@ from headgate.dialects.bedrock_converse.blocks import LONGEST_NAME, BlockWriter,
 from headgate.dialects.bedrock_converse.models import ModelRules
 from headgate.dialects.bedrock_converse.wire import NAME
 from headgate.dialects.strict_json import invalid
-from headgate.dialects.strict_schema import EMPTY, object_schema, strict_schema
+from headgate.dialects.strict_schema import EMPTY, tool_schema
 from headgate.ir.loss import Losses
 from headgate.ir.request import ChatRequest, CustomTool, Json, NativeTool, Tool, ToolChoice
 
@@ -114,20 +114,12 @@ def _foreign_tool(tool: NativeTool | CustomTool, place: str, losses: Losses) -> 
 
 
 def _tool(tool: Tool, place: str, rules: ModelRules, losses: Losses) -> Json:
-    schema, weakened = object_schema(tool.schema)
-    if weakened:
-        losses.changed(f"{place}.function.parameters", "must be an object without unions")
     spec: Json = {"name": tool.name}
     if tool.description:
         spec["description"] = tool.description
     if tool.strict and rules.structured:
-        schema, cleaned = strict_schema(schema)
-        if cleaned:
-            losses.changed(f"{place}.function.parameters", "limits became words")
         spec["strict"] = True
-    elif tool.strict:
-        losses.dropped(f"{place}.function.strict")
-    spec["inputSchema"] = {"json": schema}
+    spec["inputSchema"] = {"json": tool_schema(tool, place, rules.structured, losses)}
     return spec
 
 

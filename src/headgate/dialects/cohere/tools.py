@@ -15,6 +15,7 @@ _CHOICES = {"required": "REQUIRED", "none": "NONE"}
 
 def encode_tools(request: ChatRequest, losses: Losses) -> Json:
     """Write `tools`, `strict_tools` and `tool_choice`. Free-text tools are functions by now."""
+    choice = request.tool_choice  # among some tools: the same as offering no others
     tools: list[Json] = []
     stricts: set[bool] = set()
     for index, tool in enumerate(request.tools):
@@ -24,7 +25,7 @@ def encode_tools(request: ChatRequest, losses: Losses) -> Json:
                 tools.append(tool.block)
             else:
                 losses.dropped(place, f"a tool that only {tool.dialect} knows")
-        elif isinstance(tool, Tool) and not _is_offered(tool, request):
+        elif isinstance(tool, Tool) and choice is not None and not choice.allows(tool.name):
             losses.dropped(place, "not among those that the choice allows")
         elif isinstance(tool, Tool):
             tools.append(_function(tool, place, losses))
@@ -35,16 +36,6 @@ def encode_tools(request: ChatRequest, losses: Losses) -> Json:
         if False in stricts:
             losses.changed("tools", "strict for all of them: there is one switch")
     return found | _choice(request, tools, losses)
-
-
-def _is_offered(tool: Tool, request: ChatRequest) -> bool:
-    """A choice among some tools means the same as offering no others."""
-    choice = request.tool_choice
-    if choice is None:
-        return True
-    if choice.mode == "tool":
-        return tool.name == choice.name
-    return not choice.allowed or tool.name in choice.allowed
 
 
 def _function(tool: Tool, place: str, losses: Losses) -> Json:

@@ -150,13 +150,7 @@ def _tools(request: ChatRequest, losses: Losses) -> list[Json]:
 def _is_offered(tool: Tool, request: ChatRequest) -> bool:
     """A choice among some tools, or of none, means the same as offering no others."""
     choice = request.tool_choice
-    if choice is None:
-        return True
-    if choice.mode == "none":
-        return False
-    if choice.mode == "tool":
-        return tool.name == choice.name
-    return not choice.allowed or tool.name in choice.allowed
+    return choice is None or (choice.mode != "none" and choice.allows(tool.name))
 
 
 def _function(tool: Tool, place: str, losses: Losses) -> Json:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.dialects.anthropic.models import rules_of
-from headgate.dialects.anthropic.thinking import (
+from headgate.dialects.claude_thinking import (
     Limits,
     Thoughts,
     encode_reasoning,
@@ -26,10 +26,14 @@ def encoded(
 ) -> tuple[Thoughts, list[str]]:
     """Encode, and list the fields of the losses."""
     losses = Losses("anthropic")
+    rules = rules_of(model)
     limits = Limits(
-        max_tokens=max_tokens, forced_tool=forced_tool, unsigned_tool_turn=unsigned_tool_turn
+        max_tokens=max_tokens,
+        forced_tool=forced_tool,
+        unsigned_tool_turn=unsigned_tool_turn,
+        with_budget=rules.limit_with,
     )
-    thoughts = encode_reasoning(reasoning, rules_of(model), limits, losses)
+    thoughts = encode_reasoning(reasoning, rules, limits, losses)
     return thoughts, [loss.field for loss in losses]
 
 
@@ -162,4 +166,5 @@ def test_a_budget_is_never_invalid(
     thoughts, _ = encoded(wish, model, max_tokens)
     sent = thoughts.thinking or {}
     if sent.get("type") == "enabled":
+        assert thoughts.max_tokens is not None
         assert 1024 <= sent["budget_tokens"] < thoughts.max_tokens

@@ -1,23 +1,25 @@
 """How much Claude is to think: effort, budget, adaptive, and uni-api's `-think-N` aliases.
 
-Older models take a token budget, newer ones decide themselves and take an effort; the table in
-`models.py` says which. Rules of the API kept here: a budget is at least 1024 and below
-`max_tokens`, and thinking excludes a forced tool choice.
+Older models take a token budget, newer ones decide themselves and take an effort; the tables of the
+dialects that serve Claude say which. Rules kept here, the same on every platform: a budget is at
+least 1024 and below the output limit, and thinking excludes a forced tool choice.
 
 Source: platform.claude.com/docs/en/build-with-claude (extended-thinking, adaptive-thinking,
-effort); aliases: `uni-api.md` 1.11.
+effort); docs.aws.amazon.com/bedrock/latest/userguide (claude-messages-extended-thinking,
+claude-messages-adaptive-thinking); aliases: `uni-api.md` 1.11.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
-from headgate.dialects.anthropic.models import ModelRules
 from headgate.ir.efforts import BUDGETS, effort_of, nearest_effort
 from headgate.ir.loss import Losses
-from headgate.ir.request import Json, Reasoning
+from headgate.ir.request import Effort, Json, Reasoning
 
 SMALLEST_BUDGET = 1024
 _SUFFIX_BUDGET = 4096
@@ -25,10 +27,30 @@ _NAMED_BUDGET = re.compile(r"think(?:ing)?-(\d{1,9})$")
 _LAST_NUMBER = re.compile(r"-(\d{1,9})$")
 
 
+class Rules(Protocol):
+    """What a model accepts, of that which matters here."""
+
+    @property
+    def thinking(self) -> str:
+        """One of "none", "budget", "adaptive" and "always"; the last cannot be switched off."""
+
+    @property
+    def budget_allowed(self) -> bool:
+        """May thinking.type still be "enabled"?"""
+
+    @property
+    def disabled_allowed(self) -> bool:
+        """May it be "disabled"? If not, leaving it out means off."""
+
+    @property
+    def efforts(self) -> tuple[Effort, ...]:
+        """The efforts that it knows."""
+
+
 class Thoughts(msgspec.Struct, frozen=True, kw_only=True):
     """What is written about thinking. `thinking` and `effort` are the wire's values, or absent."""
 
-    max_tokens: int
+    max_tokens: int | None = None
     thinking: Json | None = None
     effort: str | None = None
 
@@ -39,14 +61,18 @@ class Thoughts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What else of the request thinking must get along with."""
+    """What else of the request thinking must get along with.
+
+    `with_budget` gives the output limit beside a budget where the caller set none.
+    """
 
     max_tokens: int | None
     forced_tool: bool
     unsigned_tool_turn: bool  # the open tool call came without the thoughts that led to it
+    with_budget: Callable[[int], int]
 
 
-def suffix_reasoning(alias: str, max_tokens: int) -> Reasoning | None:
+def suffix_reasoning(alias: str, max_tokens: int = 0) -> Reasoning | None:
     """Read what an alias such as `sonnet-think-2048` asks for. None without "think" in it.
 
     A number right after `think-` is the budget; another number at the end counts if it can be a
@@ -63,10 +89,10 @@ def suffix_reasoning(alias: str, max_tokens: int) -> Reasoning | None:
 
 
 def encode_reasoning(
-    reasoning: Reasoning | None, rules: ModelRules, limits: Limits, losses: Losses
+    reasoning: Reasoning | None, rules: Rules, limits: Limits, losses: Losses
 ) -> Thoughts:
-    """Write the wish in the form that the model takes, with a `max_tokens` that leaves room."""
-    without = Thoughts(max_tokens=limits.max_tokens or rules.max_tokens)
+    """Write the wish in the form that the model takes, with an output limit that leaves room."""
+    without = Thoughts(max_tokens=limits.max_tokens)
     if reasoning is None:
         return without
     if reasoning.effort == "none":
@@ -83,10 +109,10 @@ def encode_reasoning(
             losses.dropped(wish, "the open tool call has no signed thinking before it")
             return without
         return _with_budget(reasoning, rules, limits, losses)
-    return _adaptive(reasoning, rules, without.max_tokens, losses)
+    return _adaptive(reasoning, rules, limits.max_tokens, losses)
 
 
-def _switched_off(without: Thoughts, rules: ModelRules, losses: Losses) -> Thoughts:
+def _switched_off(without: Thoughts, rules: Rules, losses: Losses) -> Thoughts:
     if rules.thinking == "always":
         losses.changed("reasoning_effort", "this model always thinks; sent as low")
         return msgspec.structs.replace(without, effort="low")
@@ -95,22 +121,20 @@ def _switched_off(without: Thoughts, rules: ModelRules, losses: Losses) -> Thoug
     return msgspec.structs.replace(without, thinking={"type": "disabled"})
 
 
-def _takes_budget(reasoning: Reasoning, rules: ModelRules) -> bool:
+def _takes_budget(reasoning: Reasoning, rules: Rules) -> bool:
     if rules.thinking == "budget":
         return True
     return reasoning.budget_tokens is not None and rules.budget_allowed
 
 
-def _with_budget(
-    reasoning: Reasoning, rules: ModelRules, limits: Limits, losses: Losses
-) -> Thoughts:
+def _with_budget(reasoning: Reasoning, rules: Rules, limits: Limits, losses: Losses) -> Thoughts:
     wanted = reasoning.budget_tokens
     if wanted is None:
         wanted = BUDGETS[reasoning.effort or "medium"]
-    budget, max_tokens = _fitted(max(wanted, SMALLEST_BUDGET), limits.max_tokens, rules, losses)
+    budget, max_tokens = _fitted(max(wanted, SMALLEST_BUDGET), limits, losses)
     known = reasoning.budget_tokens is not None and reasoning.effort in rules.efforts
     if reasoning.budget_tokens is not None and reasoning.effort is not None and not known:
-        losses.dropped("reasoning_effort", "this model takes the budget")
+        losses.dropped("reasoning_effort", "the budget counts")
     return Thoughts(
         max_tokens=max_tokens,
         thinking=_shown({"type": "enabled", "budget_tokens": budget}, reasoning.visible),
@@ -118,17 +142,15 @@ def _with_budget(
     )
 
 
-def _fitted(
-    budget: int, max_tokens: int | None, rules: ModelRules, losses: Losses
-) -> tuple[int, int]:
-    """Bring the budget below `max_tokens`.
+def _fitted(budget: int, limits: Limits, losses: Losses) -> tuple[int, int]:
+    """Bring the budget below the output limit.
 
     The caller's bound on the whole output is kept where half of it is enough to think with; only
     a bound that leaves no room for any thinking is raised.
     """
+    max_tokens = limits.max_tokens
     if max_tokens is None:
-        fits = budget < rules.max_tokens
-        return budget, rules.max_tokens if fits else budget + rules.max_tokens
+        return budget, limits.with_budget(budget)
     if budget < max_tokens:
         return budget, max_tokens
     if max_tokens > SMALLEST_BUDGET:
@@ -140,7 +162,9 @@ def _fitted(
     return SMALLEST_BUDGET, raised
 
 
-def _adaptive(reasoning: Reasoning, rules: ModelRules, max_tokens: int, losses: Losses) -> Thoughts:
+def _adaptive(
+    reasoning: Reasoning, rules: Rules, max_tokens: int | None, losses: Losses
+) -> Thoughts:
     wanted, visible = reasoning.effort, reasoning.visible
     if wanted is None and reasoning.budget_tokens is not None:
         wanted = effort_of(reasoning.budget_tokens)
