@@ -124,6 +124,10 @@ def test_recorded_streams_made_wrong_are_read_or_refused(place: str) -> None:
         ("embedContent True", b'{"outputDimensionality":1e999}'),
         ("batchEmbedContents False", b'{"requests":1e999}'),
         ("rerank openai_chat", b'{"query":1e999}'),
+        (
+            "request openai_responses",
+            b'{"model":"m","input":"Hi","temperature":%b}' % (b"9" * 400),
+        ),
         ("task images", b'{"type":"image_generation.completed","usage":[1e999]}'),
         ("vectors ollama", b'{"embeddings":[[0.5,1e308]]}'),
         # Values of another kind than any vendor has ever sent.

@@ -101,8 +101,11 @@ class Reader:
     def number(self, key: str) -> float | None:
         """Take a number."""
         if isinstance(self.rest.get(key), int):
-            whole = self.integer(key)
-            return None if whole is None else float(whole)
+            try:
+                whole = self.integer(key)
+                return None if whole is None else float(whole)
+            except OverflowError:
+                raise self.refuse(key, "float") from None
         return self._take(key, float, "float")
 
     def flag(self, key: str) -> bool | None:
