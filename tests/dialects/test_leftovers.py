@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.dialects.leftovers import Leftovers, by_place, put, restore
+from headgate.dialects.leftovers import Leftovers, by_place, keep_unread, put, restore
 from headgate.ir.loss import Losses
 
 names = st.text("abcdefgh_", min_size=1, max_size=6)
@@ -71,3 +71,16 @@ def test_what_finds_no_place_is_named() -> None:
         "messages[0].text.x",
         "messages[0].y",
     ]
+
+
+def test_what_says_nothing_in_a_reply_is_not_kept() -> None:
+    found: dict[str, Any] = {}
+    keep_unread(found, "choices[0]", {"a": None, "b": [], "c": 0, "d": 1}, ("d",))
+    keep_unread(found, "", {"e": "x"}, ())
+    assert found == {"choices[0].c": 0, "e": "x"}
+
+
+def test_a_reply_cannot_fill_memory_with_fields() -> None:
+    found: dict[str, Any] = {}
+    keep_unread(found, "", {str(number): 1 for number in range(1_000)}, ())
+    assert len(found) == 64

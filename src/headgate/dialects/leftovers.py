@@ -1,4 +1,4 @@
-"""Fields of a caller's request that the IR has no word for: kept by their path, and put back.
+"""Fields that the IR has no word for: kept by their path, and put back.
 
 The path, such as `truncation`, `reasoning.context` or (of a turn) `content[0].id`, names a field in
 a loss, and puts it back toward the dialect that it was written in.
@@ -14,6 +14,8 @@ from headgate.dialects.strict_json import joined
 from headgate.ir.loss import Losses
 from headgate.ir.request import Json
 
+_NOTHING: tuple[object, ...] = (None, "", [], {})
+_MOST = 64  # of a reply; beyond that an upstream is not describing but filling memory
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -39,6 +41,13 @@ class Leftovers:
     def extras(self, dialect: str) -> dict[str, Json]:
         """Give them as the `extras` of a request, a turn or a reply."""
         return {dialect: self.found} if self.found else {}
+
+
+def keep_unread(found: Json, place: str, wire: Mapping[str, Any], known: Container[str]) -> None:
+    """Keep what nobody reads of an object in an upstream's reply; what says nothing is no loss."""
+    for name, value in wire.items():
+        if name not in known and value not in _NOTHING and len(found) < _MOST:
+            found[joined(place, name)] = value
 
 
 def by_place(leftovers: Mapping[str, Any]) -> dict[str, Json]:

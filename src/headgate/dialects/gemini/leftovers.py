@@ -5,6 +5,7 @@ Source: ai.google.dev/api/generate-content#GenerateContentResponse
 
 from __future__ import annotations
 
+from headgate.dialects.leftovers import keep_unread
 from headgate.dialects.lenient_json import parsed_object
 from headgate.ir.request import Json
 
@@ -21,8 +22,6 @@ _CANDIDATE = frozenset(
     }
 )
 _GROUNDING = frozenset({"groundingChunks", "groundingSupports"})
-_NOTHING: tuple[object, ...] = (None, "", [], {})
-_MOST = 64  # of a reply; beyond that an upstream is not describing but filling memory
 
 
 def leftovers_in(data: bytes) -> Json:
@@ -34,23 +33,22 @@ def leftovers_in(data: bytes) -> Json:
     wire = parsed_object(data)
     if wire is None:
         return found
-    _keep("", wire, _TOP, found)
+    keep_unread(found, "", wire, _TOP)
     candidates = wire.get("candidates")
     for position, candidate in enumerate(candidates if isinstance(candidates, list) else ()):
         if isinstance(candidate, dict):
-            place = f"candidates[{candidate.get('index', position)}]."
-            _keep(place, candidate, _CANDIDATE, found)
+            place = f"candidates[{candidate.get('index', position)}]"
+            keep_unread(found, place, candidate, _known_of(candidate))
             grounding = candidate.get("groundingMetadata")
             if isinstance(grounding, dict):
-                _keep(f"{place}groundingMetadata.", grounding, _GROUNDING, found)
+                keep_unread(found, f"{place}.groundingMetadata", grounding, _GROUNDING)
     return found
 
 
-def _keep(place: str, wire: Json, known: frozenset[str], found: Json) -> None:
-    for name, value in wire.items():
-        says_nothing = value in _NOTHING or (name == "safetyRatings" and _is_harmless(value))
-        if name not in known and not says_nothing and len(found) < _MOST:
-            found[f"{place}{name}"] = value
+def _known_of(candidate: Json) -> frozenset[str]:
+    """Tell what is read; ratings by which nothing was found say nothing."""
+    harmless = _is_harmless(candidate.get("safetyRatings"))
+    return _CANDIDATE | {"safetyRatings"} if harmless else _CANDIDATE
 
 
 def _is_harmless(ratings: object) -> bool:

@@ -8,6 +8,7 @@ Source: platform.openai.com/docs/api-reference/chat/object; `recordings.md` 5.2.
 
 from __future__ import annotations
 
+from headgate.dialects.leftovers import keep_unread
 from headgate.dialects.lenient_json import objects_of, parsed_object
 from headgate.dialects.openai_chat.wire import Delta
 from headgate.ir.request import Json
@@ -24,8 +25,6 @@ _CHOICE = frozenset(
 )
 _MESSAGE = frozenset({"role", *Delta.__struct_fields__})
 _CALL = frozenset({"id", "index", "type", "function", "custom", "extra_content"})
-_NOTHING: tuple[object, ...] = (None, "", [], {})
-_MOST = 64  # of a reply; beyond that an upstream is not describing but filling memory
 
 
 def leftovers_in(data: bytes) -> Json:
@@ -37,21 +36,15 @@ def leftovers_in(data: bytes) -> Json:
 def leftovers_of(wire: Json) -> Json:
     """Give what nobody reads, by its path, such as `choices[0].native_finish_reason`."""
     found: Json = {}
-    _keep("", wire, _TOP, found)
+    keep_unread(found, "", wire, _TOP)
     for index, choice in enumerate(objects_of(wire.get("choices"))):
         place = f"choices[{index}]"
-        _keep(f"{place}.", choice, _CHOICE, found)
+        keep_unread(found, place, choice, _CHOICE)
         for name in ("message", "delta"):
             message = choice.get(name)
             if isinstance(message, dict):
                 # A delta is a piece of the message: callers know it by that name.
-                _keep(f"{place}.message.", message, _MESSAGE, found)
+                keep_unread(found, f"{place}.message", message, _MESSAGE)
                 for number, call in enumerate(objects_of(message.get("tool_calls"))):
-                    _keep(f"{place}.message.tool_calls[{number}].", call, _CALL, found)
+                    keep_unread(found, f"{place}.message.tool_calls[{number}]", call, _CALL)
     return found
-
-
-def _keep(place: str, wire: Json, known: frozenset[str], found: Json) -> None:
-    for name, value in wire.items():
-        if name not in known and value not in _NOTHING and len(found) < _MOST:
-            found[f"{place}{name}"] = value
