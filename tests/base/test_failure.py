@@ -8,6 +8,7 @@ from headgate.base.failure import (
     RelayError,
     bad_reply,
     broke_off,
+    out_of_time,
 )
 
 
@@ -40,3 +41,4 @@ def test_an_answer_that_is_none_may_be_asked_for_again_but_not_one_that_broke_of
     assert bad_reply("no JSON").rule.retry
     assert not broke_off().rule.retry
     assert broke_off("too long").message == "too long"
+    assert out_of_time(2.5).message == "Request timed out after 2.5 seconds"

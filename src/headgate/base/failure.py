@@ -158,3 +158,10 @@ def bad_reply(message: str) -> Failure:
 def broke_off(message: str = "the upstream's stream stopped before its end") -> Failure:
     """Say that an upstream broke its answer off."""
     return Failure(kind=FailureKind.UPSTREAM_INTERRUPTED, message=message)
+
+
+def out_of_time(bound_s: float) -> Failure:
+    """Say that an upstream has not begun its answer within the time that a request has."""
+    return Failure(
+        kind=FailureKind.UPSTREAM_TIMEOUT, message=f"Request timed out after {bound_s:g} seconds"
+    )

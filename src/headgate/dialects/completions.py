@@ -15,8 +15,7 @@ import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
 from headgate.base.frames import Frame
-from headgate.dialects.dialect import Dialect, ReplyContext, Target
-from headgate.dialects.framing.sse import SseDecoder
+from headgate.dialects.dialect import ReplyContext, Target
 from headgate.dialects.lenient_json import objects_of, parsed_object
 from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.dialects.openai_chat.finish import finish_word, name_finish_losses
@@ -299,22 +298,13 @@ class CompletionDecoder:
         return self._chat.end()
 
 
-COMPLETIONS = Dialect(
+COMPLETIONS = msgspec.structs.replace(
+    OPENAI_CHAT,
     name=NAME,
     decode_request=decode_request,
     encode_reply=encode_reply,
     stream_encoder=CompletionEncoder,
-    encode_error=OPENAI_CHAT.encode_error,
-    encode_error_event=OPENAI_CHAT.encode_error_event,
     encode_request=encode_request,
     decode_reply=decode_reply,
-    frame_decoder=SseDecoder,
     stream_decoder=CompletionDecoder,
-    decode_error=OPENAI_CHAT.decode_error,
-    patch_request=OPENAI_CHAT.patch_request,
-    meter=OPENAI_CHAT.meter,
-    notable=OPENAI_CHAT.notable,
-    read_usage=OPENAI_CHAT.read_usage,
-    inspect_first=OPENAI_CHAT.inspect_first,
-    inspect_reply=OPENAI_CHAT.inspect_reply,
 )

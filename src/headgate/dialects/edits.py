@@ -14,7 +14,7 @@ from typing import NoReturn
 import msgspec
 
 from headgate.base.failure import Failure, FailureKind, RelayError
-from headgate.dialects.dialect import Dialect, ReplyContext, Target
+from headgate.dialects.dialect import ReplyContext, Target
 from headgate.dialects.lenient_json import parsed_object
 from headgate.dialects.openai_chat import OPENAI_CHAT
 from headgate.dialects.openai_chat.finish import finish_word, name_finish_losses
@@ -114,22 +114,10 @@ def encode_request(_request: ChatRequest, _target: Target, _losses: Losses) -> N
 
 
 # What concerns upstreams and streams is chat's: neither ever speaks this.
-EDITS = Dialect(
+EDITS = msgspec.structs.replace(
+    OPENAI_CHAT,
     name=NAME,
     decode_request=decode_request,
     encode_reply=encode_reply,
-    stream_encoder=OPENAI_CHAT.stream_encoder,
-    encode_error=OPENAI_CHAT.encode_error,
-    encode_error_event=OPENAI_CHAT.encode_error_event,
     encode_request=encode_request,
-    decode_reply=OPENAI_CHAT.decode_reply,
-    frame_decoder=OPENAI_CHAT.frame_decoder,
-    stream_decoder=OPENAI_CHAT.stream_decoder,
-    decode_error=OPENAI_CHAT.decode_error,
-    patch_request=OPENAI_CHAT.patch_request,
-    meter=OPENAI_CHAT.meter,
-    notable=OPENAI_CHAT.notable,
-    read_usage=OPENAI_CHAT.read_usage,
-    inspect_first=OPENAI_CHAT.inspect_first,
-    inspect_reply=OPENAI_CHAT.inspect_reply,
 )

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from headgate.base.failure import Blame, Failure, FailureKind, RelayError
+from headgate.base.failure import Blame, Failure, FailureKind, RelayError, out_of_time
 from headgate.base.secrets import mask
 from headgate.relay.answer import Answer
 from headgate.relay.call import Call
@@ -98,7 +98,7 @@ class Attempts:
             async with asyncio.timeout(left_s):
                 return await self._questioner.ask(attempt, _within(timeouts, left_s), wall_s)
         except TimeoutError:
-            raise RelayError(_out_of_time(self._questioner.settings.total_attempts_s)) from None
+            raise RelayError(out_of_time(self._questioner.settings.total_attempts_s)) from None
 
     def _answered(self, attempt: Attempt, began_s: float, now_s: float) -> None:
         stages = self._stages
@@ -180,12 +180,6 @@ def _within(timeouts: Timeouts, left_s: float) -> Timeouts:
     if timeouts.first_byte_s <= left_s:
         return timeouts
     return msgspec.structs.replace(timeouts, first_byte_s=left_s)
-
-
-def _out_of_time(bound_s: float) -> Failure:
-    return Failure(
-        kind=FailureKind.UPSTREAM_TIMEOUT, message=f"Request timed out after {bound_s:g} seconds"
-    )
 
 
 def _nothing_tried() -> Failure:

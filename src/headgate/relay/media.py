@@ -12,7 +12,12 @@ from typing import Any
 
 import msgspec
 
-from headgate.base.failure import EMPTY_REPLY, Failure, FailureKind, RelayError, bad_reply
+from headgate.base.failure import (
+    EMPTY_REPLY,
+    RelayError,
+    bad_reply,
+    out_of_time,
+)
 from headgate.dialects.audio import SPEECH, TRANSCRIPTS
 from headgate.dialects.bridge import DIALECTS
 from headgate.dialects.fields import decoded
@@ -133,7 +138,7 @@ class MediaReading(msgspec.Struct, frozen=True, kw_only=True):
                     if frames or not data or held > MAX_EVENT_BYTES:
                         break
         except TimeoutError:
-            raise RelayError(_silent(self.bound_s)) from None
+            raise RelayError(out_of_time(self.bound_s)) from None
         if not frames or frames[0].data.startswith(b"[DONE]"):
             raise RelayError(bad_reply(EMPTY_REPLY))
         first = frames[0]
@@ -153,7 +158,7 @@ class MediaReading(msgspec.Struct, frozen=True, kw_only=True):
             async with asyncio.timeout(self.bound_s):
                 return await response.read()
         except TimeoutError:
-            raise RelayError(_silent(self.bound_s)) from None
+            raise RelayError(out_of_time(self.bound_s)) from None
 
     def _renaming(self) -> Renaming | None:
         if self.shown_model is None:
@@ -203,9 +208,3 @@ def _texts(value: Any) -> Sequence[str]:
             return [text for item in value for text in _texts(item)]
         case _:
             return (msgspec.json.encode(value).decode(),)
-
-
-def _silent(bound_s: float) -> Failure:
-    return Failure(
-        kind=FailureKind.UPSTREAM_TIMEOUT, message=f"Request timed out after {bound_s:g} seconds"
-    )

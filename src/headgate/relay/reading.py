@@ -13,7 +13,12 @@ from functools import partial
 
 import msgspec
 
-from headgate.base.failure import EMPTY_REPLY, Failure, FailureKind, RelayError, bad_reply
+from headgate.base.failure import (
+    EMPTY_REPLY,
+    RelayError,
+    bad_reply,
+    out_of_time,
+)
 from headgate.base.frames import Frame
 from headgate.dialects.bridge import DIALECTS, WIRES
 from headgate.dialects.dialect import FrameDecoder, ReplyContext, Wire
@@ -198,7 +203,7 @@ class ChatReading(msgspec.Struct, frozen=True, kw_only=True):
                     if not data:
                         break
         except TimeoutError:
-            raise RelayError(_silent(bound_s)) from None
+            raise RelayError(out_of_time(bound_s)) from None
         if seen == 0:
             raise RelayError(bad_reply(EMPTY_REPLY))
         return b"".join(pieces)
@@ -249,9 +254,3 @@ def _unescaped(data: bytes) -> str:
         with suppress(msgspec.DecodeError, RecursionError):  # not JSON: searched as it is
             data = msgspec.json.encode(msgspec.json.decode(data))
     return data.decode("utf-8", "replace")
-
-
-def _silent(bound_s: float) -> Failure:
-    return Failure(
-        kind=FailureKind.UPSTREAM_TIMEOUT, message=f"Request timed out after {bound_s:g} seconds"
-    )
