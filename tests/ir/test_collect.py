@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 
 from headgate.base.failure import Failure, FailureKind, RelayError
-from headgate.ir.collect import LogprobPieces, collect, replay
+from headgate.ir.collect import Collector, LogprobPieces, collect, replay
 from headgate.ir.events import (
     Ended,
     Event,
@@ -168,3 +170,20 @@ def test_log_probabilities_of_many_deltas_are_joined_without_touching_them() -> 
         pieces.add(more)
     assert pieces.joined() == {"content": [{"token": "a"}, {"token": "b"}], "refusal": None}
     assert first["content"] == [{"token": "a"}]
+
+
+def test_reply_of_many_small_pieces_is_kept_in_little_memory() -> None:
+    collector = Collector()
+    collector.feed(Started())
+    collector.feed(PartStarted(0, Text(text="")))
+    tracemalloc.start()
+    for number in range(20_000):
+        collector.feed(PartDelta(0, f"{number:04}"[-4:]))
+    held_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    for event in (PartEnded(0), Finished(Finish(reason="stop")), Ended()):
+        collector.feed(event)
+    (text,) = collector.reply().choices[0].parts
+    assert isinstance(text, Text)
+    assert len(text.text) == 80_000
+    assert held_bytes < 3 * len(text.text)

@@ -38,6 +38,8 @@ from headgate.ir.request import (
     ToolCall,
 )
 
+_JOINED_AT = 256  # pieces
+
 
 def collect(events: Iterable[Event]) -> Reply:
     """Join the events of one reply.
@@ -116,25 +118,47 @@ class Collector:
         )
 
 
+class _Growing:
+    """A text in pieces. A few letters each would take twenty times their size."""
+
+    __slots__ = ("_long", "_short")
+
+    def __init__(self) -> None:
+        self._long: list[str] = []
+        self._short: list[str] = []
+
+    def add(self, text: str) -> None:
+        """Take the next piece."""
+        if text:
+            self._short.append(text)
+            if len(self._short) == _JOINED_AT:
+                self._long.append("".join(self._short))
+                self._short.clear()
+
+    def joined(self) -> str:
+        """Give the text so far."""
+        return "".join((*self._long, *self._short))
+
+
 class _Pieces:
     """A part that is still growing."""
 
     def __init__(self, part: Part) -> None:
         self._part = part
-        self._texts: list[str] = []
-        self._transcripts: list[str] = []
+        self._texts = _Growing()
+        self._transcripts = _Growing()
         self._citations: list[Citation] = []
         self._signature: Signature | None = None
 
     def add(self, delta: PartDelta) -> None:
-        self._texts.append(delta.text)
-        self._transcripts.append(delta.transcript)
+        self._texts.add(delta.text)
+        self._transcripts.add(delta.transcript)
         self._citations.extend(delta.citations)
         if delta.signature is not None:
             self._signature = delta.signature
 
     def joined(self) -> Part:
-        part, more = self._part, "".join(self._texts)
+        part, more = self._part, self._texts.joined()
         match part:
             case Text():
                 return msgspec.structs.replace(
@@ -157,7 +181,7 @@ class _Pieces:
                 source = _longer(part.source, more)
                 return msgspec.structs.replace(part, source=source, signature=signature)
             case Audio():
-                transcript = part.transcript + "".join(self._transcripts)
+                transcript = part.transcript + self._transcripts.joined()
                 source = _longer(part.source, more)
                 return msgspec.structs.replace(part, source=source, transcript=transcript)
             case File():
