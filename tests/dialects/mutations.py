@@ -127,11 +127,14 @@ def _written(document: Any) -> bytes:
 
 
 def _changed_json(data: bytes, change: Change) -> bytes:
-    """Change one place of a JSON document; what is none stays."""
+    """Change one place of a JSON document; what is none, or is too deep for Python's, stays."""
     try:
-        root = [json.loads(data)]
+        return _with_change([json.loads(data)], change)
     except (ValueError, RecursionError):
         return data
+
+
+def _with_change(root: list[Any], change: Change) -> bytes:
     nodes = list(_nodes(root))
     holder, key = nodes[change.where % len(nodes)]
     other_holder, other_key = nodes[change.what % len(nodes)]

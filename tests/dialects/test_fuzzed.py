@@ -130,6 +130,10 @@ def test_recorded_streams_made_wrong_are_read_or_refused(place: str) -> None:
         ),
         ("task images", b'{"type":"image_generation.completed","usage":[1e999]}'),
         ("vectors ollama", b'{"embeddings":[[0.5,1e308]]}'),
+        (
+            "refusal openai_chat",
+            b'{"error":{"message":"slow: try again in %bm"}}' % (b"9" * 5000),
+        ),
         # Values of another kind than any vendor has ever sent.
         (
             "reply openai_chat",

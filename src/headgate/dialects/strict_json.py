@@ -105,7 +105,8 @@ class Reader:
                 whole = self.integer(key)
                 return None if whole is None else float(whole)
             except OverflowError:
-                raise self.refuse(key, "float") from None
+                place = joined(self.place, key)
+                raise invalid("Number out of range", place) from None
         return self._take(key, float, "float")
 
     def flag(self, key: str) -> bool | None:

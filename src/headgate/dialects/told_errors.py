@@ -14,8 +14,8 @@ from headgate.dialects.dialect import UpstreamError
 _LONGEST_MESSAGE = 4_000
 _LONGEST_WORD = 200
 _WAIT = re.compile(
-    r"(?:try again in|retry after|retry in)\s+(?:(\d+)\s*m(?!s)(?:in\w*)?\s*)?"
-    r"(?:(\d+(?:\.\d+)?)\s*(ms|s))?",
+    r"(?:try again in|retry after|retry in)\s+(?:(\d{1,9})\s*m(?!s)(?:in\w*)?\s*)?"
+    r"(?:(\d{1,9}(?:\.\d+)?)\s*(ms|s))?",
     re.IGNORECASE,
 )
 
