@@ -46,7 +46,7 @@ _INDEX = st.integers(0, 2**16)
 _SHORT = settings(
     max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
-_LONG = settings(_SHORT, max_examples=1500)
+_LONG = settings(_SHORT, max_examples=400)
 
 
 def put_in(place: str, data: bytes) -> bool:
