@@ -143,7 +143,7 @@ def test_part_in_another_encoding_is_no_plain_field() -> None:
         ),
         (
             b"hello" + END,
-            "Broken multipart body: Expected boundary character 45, got 104 (byte 0).",
+            "Broken multipart body: it does not begin with its boundary (byte 0).",
         ),
         (
             b"--b\r\nbad header\r\n\r\n",
@@ -296,3 +296,12 @@ def test_any_content_type_names_a_boundary_or_is_refused(value: bytes) -> None:
             assert boundary_of(content_type)
         except RelayError as error:
             assert error.failure.kind is FailureKind.INVALID_REQUEST
+
+
+def test_words_before_the_first_boundary_are_refused_however_they_are_cut() -> None:
+    form = b':--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n--b--'
+    for size in (1, 2, 7, len(form) + 2):
+        data = b"\r\n" + form
+        with pytest.raises(RelayError, match="does not begin with its boundary") as caught:
+            read(*(data[at : at + size] for at in range(0, len(data), size)))
+        assert caught.value.failure.http_status == 400

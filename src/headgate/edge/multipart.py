@@ -72,6 +72,8 @@ class FormReader:
         self._part: Part | None = None  # the one being read; its `stop` is not known yet
         self._fed_bytes = 0
         self._mark = b"\r\n--" + boundary
+        self._head = b""  # of the first boundary, as long as it is not whole
+        self._has_begun = False
         self._marks = 0  # how often it was seen
         self._tail = b""  # of the last piece: a mark may begin in it
         self._has_ended = False
@@ -98,6 +100,8 @@ class FormReader:
         Errors: RelayError INVALID_REQUEST with the place where the form is broken,
         REQUEST_TOO_LARGE beyond a bound, and the spool's.
         """
+        if not self._has_begun:
+            data = self._begun(data)
         self._count_marks(data)
         try:
             self._parser.write(data)
@@ -111,6 +115,20 @@ class FormReader:
         if not self._has_ended:
             self._broken("it ends without its closing boundary", self._fed_bytes)
         return Form(parts=tuple(self._parts), store=self._spool, size=self._spool.size)
+
+    def _begun(self, data: bytes) -> bytes:
+        """Give what follows from the first boundary on; only line ends may stand before it.
+
+        The parser takes other words before it for a boundary or not, as the pieces are cut.
+        """
+        given = self._head + data
+        self._head = given.lstrip(b"\r\n")
+        self._fed_bytes += len(given) - len(self._head)
+        start = self._mark[2:]
+        if not self._head.startswith(start[: len(self._head)]):
+            self._broken("it does not begin with its boundary", self._fed_bytes)
+        self._has_begun = len(self._head) >= len(start)
+        return self._head if self._has_begun else b""
 
     def _count_marks(self, data: bytes) -> None:
         mark, reach = self._mark, len(self._mark) - 1
