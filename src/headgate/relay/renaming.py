@@ -42,11 +42,14 @@ class Renaming:
         if count == 0:
             return data
         is_known = self._old and data.count(self._old) == count
+        if not is_known and self._is_plain:
+            self._replaced(data)  # notes how this upstream writes it
+            is_known = self._old and data.count(self._old) == count
         # Of the others, a tool's arguments may hold the same: then some frame has it twice.
         if is_known and (self._is_plain or count == data.count(b"data:")):
             return data.replace(self._old, self._new)
         renamed = self._replaced if self._is_plain else self._frame
-        return b"".join(map(renamed, _BORDER.split(data)))
+        return b"".join(map(renamed, _blocks(data)))
 
     def _replaced(self, data: bytes) -> bytes:
         """Replace the same bytes that an upstream writes in every frame; Azure's first differs."""
@@ -81,3 +84,11 @@ class Renaming:
         old = bytes(value)
         new = self._renamed(old, tuple(rest)) if rest else self._written
         return data if new == old else msgspec.json.encode(fields | {name: msgspec.Raw(new)})
+
+
+def _blocks(data: bytes) -> list[bytes]:
+    """Cut at the frames' ends. Looking behind each byte is slow, and line ends of two bytes rare."""
+    if b"\r" in data:
+        return _BORDER.split(data)
+    *whole, rest = data.split(b"\n\n")
+    return [*(block + b"\n\n" for block in whole), rest]
