@@ -87,7 +87,7 @@ class Renaming:
 
 
 def _blocks(data: bytes) -> list[bytes]:
-    """Cut at the frames' ends. Looking behind each byte is slow, and line ends of two bytes rare."""
+    """Cut at the frames' ends; looking behind each byte is slow, and CR LF is rare."""
     if b"\r" in data:
         return _BORDER.split(data)
     *whole, rest = data.split(b"\n\n")
